@@ -1,0 +1,141 @@
+package httpkit
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"tradewind/shared/apperr"
+)
+
+// MaxBody is the largest request body in bytes. The gateway takes 10 MB; no
+// resource here needs more than this, and what is stored must fit an event.
+const MaxBody = 256 << 10
+
+// Body returns the whole request body. It may be called more than once.
+func Body(r *http.Request) ([]byte, error) {
+	if r.Body == nil {
+		return nil, nil
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
+	if err != nil {
+		return nil, BadRequest("body_unreadable", "The body ended before it was complete.")
+	}
+	if len(body) > MaxBody {
+		return nil, status(http.StatusRequestEntityTooLarge, "body_too_large", "The body is larger than 256 KiB.")
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return body, nil
+}
+
+// Decode reads the body as one JSON value of type T. A body that is not JSON is
+// a 400, one of the wrong shape a 422 that points at the place.
+func Decode[T any](r *http.Request) (T, error) {
+	var v T
+	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	charset := strings.ToLower(params["charset"])
+	if err != nil || (media != "application/json" && media != "application/merge-patch+json") || (charset != "" && charset != "utf-8") {
+		return v, status(http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as application/json in UTF-8.")
+	}
+	body, err := Body(r)
+	if err != nil {
+		return v, err
+	}
+	// Syntax first: a body that is no JSON at all is the client's encoder's
+	// fault (400), and only a whole value can be judged by its shape (422).
+	if !utf8.Valid(body) || !json.Valid(body) {
+		return v, BadRequest("malformed_json", "The body must be exactly one JSON value in UTF-8.")
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&v); err != nil {
+		return v, shapeError(err)
+	}
+	if bytes.Equal(bytes.TrimSpace(body), []byte("null")) {
+		return v, invalid("", "must be an object")
+	}
+	return v, nil
+}
+
+// shapeError says where a JSON value does not fit its type.
+func shapeError(err error) error {
+	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		pointer := ""
+		if te.Field != "" {
+			pointer = "/" + strings.ReplaceAll(te.Field, ".", "/")
+		}
+		return invalid(pointer, fmt.Sprintf("must not be a JSON %s", te.Value))
+	}
+	// encoding/json has no type for this one, only its text.
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		if field, uerr := strconv.Unquote(name); uerr == nil {
+			escaped := strings.NewReplacer("~", "~0", "/", "~1").Replace(field)
+			return invalid("/"+escaped, "is not a field of this request")
+		}
+	}
+	return invalid("", "does not fit this request")
+}
+
+func invalid(pointer, message string) error {
+	var c apperr.Check
+	c.Fail(pointer, message)
+	return c.Err()
+}
+
+// IfMatch returns the version that the client's If-Match names. It is required:
+// 428 without it. "*" and lists cannot say which version was read, so they are
+// a 400.
+func IfMatch(r *http.Request) (int, error) {
+	tag := strings.TrimSpace(strings.Join(r.Header.Values("If-Match"), ","))
+	if tag == "" {
+		return 0, status(http.StatusPreconditionRequired, "if_match_required", "Send If-Match with the ETag of the version you read.")
+	}
+	unquoted, ok := strings.CutPrefix(tag, `"`)
+	unquoted, end := strings.CutSuffix(unquoted, `"`)
+	version, err := strconv.Atoi(unquoted)
+	if !ok || !end || err != nil || version < 1 {
+		return 0, BadRequest("if_match_malformed", `If-Match must be one entity tag such as "3".`)
+	}
+	return version, nil
+}
+
+// Limits of a page.
+const (
+	defaultLimit = 20
+	maxLimit     = 100
+)
+
+// Page returns the requested page size and cursor. The cursor is still sealed.
+func Page(r *http.Request) (limit int, cursor string, err error) {
+	q := r.URL.Query()
+	limit = defaultLimit
+	if q.Has("limit") {
+		limit, err = strconv.Atoi(q.Get("limit"))
+		if err != nil || limit < 1 || limit > maxLimit {
+			return 0, "", invalid("", "limit must be a whole number from 1 to 100")
+		}
+	}
+	return limit, q.Get("cursor"), nil
+}
+
+// List is a page of items as it is sent.
+type List[T any] struct {
+	Items      []T    `json:"items"`
+	NextCursor string `json:"nextCursor,omitempty"`
+}
+
+// ListOf returns a list of render(item) for each item; items is never null.
+func ListOf[S, T any](items []S, next string, render func(S) T) List[T] {
+	list := List[T]{Items: make([]T, len(items)), NextCursor: next}
+	for i, item := range items {
+		list.Items[i] = render(item)
+	}
+	return list
+}

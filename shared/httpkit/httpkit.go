@@ -1,0 +1,200 @@
+// Package httpkit is what every HTTP handler of the platform needs above
+// net/http: handlers that return an answer or an error, problem+json for every
+// refusal, strict decoding, entity tags and paging.
+//
+// It exists so that a route is three steps (parse, call the domain, render) and
+// every service refuses in the same words. It knows nothing of Lambda: a
+// handler test is httptest, and the same handler runs on localhost.
+//
+// Callers must keep: routes are registered on a Router, which answers what no
+// route takes; errors from the domain are returned as they are, for the kind of
+// a package apperr error decides the status.
+package httpkit
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"tradewind/shared/apperr"
+	"tradewind/shared/function"
+	"tradewind/shared/trace"
+)
+
+// Answer is a response that has not been written yet. Being a value, it can be
+// stored and given again to whoever repeats the request.
+type Answer struct {
+	Status int
+	Header http.Header
+	// Body is the encoded body; nil for none.
+	Body []byte
+}
+
+// JSON returns an answer with v as its body.
+func JSON(status int, v any) Answer {
+	body, err := json.Marshal(v)
+	if err != nil {
+		// Answers are our own types: one that does not encode is a defect that
+		// the router's recovery turns into a 500.
+		panic("httpkit: encode answer: " + err.Error())
+	}
+	return Answer{Status: status, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+}
+
+// Resource returns an answer with a versioned resource, its ETag included.
+func Resource(status, version int, v any) Answer {
+	return JSON(status, v).With("Etag", `"`+strconv.Itoa(version)+`"`)
+}
+
+// Created returns 201 with the resource and where it is.
+func Created(location string, version int, v any) Answer {
+	return Resource(http.StatusCreated, version, v).With("Location", location)
+}
+
+// NoContent returns 204.
+func NoContent() Answer { return Answer{Status: http.StatusNoContent, Header: http.Header{}} }
+
+// With returns the answer with one more header.
+func (a Answer) With(name, value string) Answer {
+	if a.Header == nil {
+		a.Header = http.Header{}
+	}
+	a.Header.Set(name, value)
+	return a
+}
+
+func (a Answer) write(w http.ResponseWriter) {
+	for name, values := range a.Header {
+		w.Header()[name] = values
+	}
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Body) // the peer is gone: nobody is left to tell
+}
+
+// Handler handles one route.
+type Handler func(r *http.Request) (Answer, error)
+
+// Router serves routes and answers what none of them takes with problem+json.
+type Router struct {
+	mux *http.ServeMux
+	log *slog.Logger
+}
+
+// NewRouter returns a router without routes. It logs one line per request.
+func NewRouter(log *slog.Logger) *Router {
+	rt := &Router{mux: http.NewServeMux(), log: log}
+	rt.Handle("/", rt.unrouted)
+	return rt
+}
+
+// Handle registers a handler for a net/http pattern such as
+// "GET /api/orders/{id}".
+func (rt *Router) Handle(pattern string, h Handler) {
+	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		w.(*response).answer, w.(*response).err = h(r)
+	})
+}
+
+// response is where a handler's result waits until the router writes it.
+type response struct {
+	http.ResponseWriter
+	answer Answer
+	err    error
+}
+
+// ServeHTTP handles one request: it takes up the trace, routes, recovers a
+// panic, writes the answer or the problem, and logs the outcome.
+func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	t := trace.New(r.Header.Get(trace.CorrelationHeader), r.Header.Get(trace.ParentHeader))
+	r = r.WithContext(trace.With(r.Context(), t))
+	res := &response{ResponseWriter: w}
+	rt.route(res, r)
+	answer := res.answer
+	if res.err != nil {
+		answer = Problem(res.err, r)
+	}
+	answer = answer.With(trace.CorrelationHeader, t.CorrelationID)
+	answer.write(w)
+	rt.logRequest(r, answer.Status, res.err, time.Since(start))
+}
+
+func (rt *Router) route(res *response, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			function.LogPanic(r.Context(), rt.log, p)
+			res.err = apperr.New(apperr.Internal, "internal", "panic")
+		}
+	}()
+	switch {
+	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/":
+		// ServeMux would redirect to the clean path; no client of an API asks
+		// for "//" or ".." by intention.
+		res.err = notFound()
+	case !acceptsJSON(r):
+		res.err = status(http.StatusNotAcceptable, "not_acceptable", "This API answers with application/json.")
+	default:
+		rt.mux.ServeHTTP(res, r)
+	}
+}
+
+// unrouted answers 405 where another method would be served, else 404.
+func (rt *Router) unrouted(r *http.Request) (Answer, error) {
+	var allow []string
+	for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+		other := *r
+		other.Method = method
+		if _, pattern := rt.mux.Handler(&other); pattern != "/" {
+			allow = append(allow, method)
+		}
+	}
+	if len(allow) == 0 {
+		return Answer{}, notFound()
+	}
+	err := status(http.StatusMethodNotAllowed, "method_not_allowed", "This resource does not take "+r.Method+"; see Allow.")
+	err.header = http.Header{"Allow": {strings.Join(allow, ", ")}}
+	return Answer{}, err
+}
+
+func (rt *Router) logRequest(r *http.Request, status int, err error, took time.Duration) {
+	level := slog.LevelInfo
+	switch {
+	case status == http.StatusInternalServerError:
+		level = slog.LevelError
+	case status > http.StatusInternalServerError:
+		level = slog.LevelWarn
+	}
+	attrs := []slog.Attr{
+		slog.String("method", r.Method),
+		slog.String("route", r.Pattern),
+		slog.Int("status", status),
+		slog.Float64("ms", float64(took.Microseconds())/1000),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	rt.log.LogAttrs(r.Context(), level, "request", attrs...)
+}
+
+// acceptsJSON reports whether the client takes what we send. A missing header
+// takes anything (RFC 9110, 12.5.1).
+func acceptsJSON(r *http.Request) bool {
+	accept := r.Header.Values("Accept")
+	if len(accept) == 0 {
+		return true
+	}
+	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		media, params, _ := strings.Cut(part, ";")
+		switch strings.ToLower(strings.TrimSpace(media)) {
+		case "*/*", "application/*", "application/json", "application/problem+json", "application/yaml", "":
+			if q := strings.ReplaceAll(params, " ", ""); q != "q=0" && q != "q=0.0" {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,212 @@
+// Package idempotency makes a POST with an Idempotency-Key happen once: a
+// repeat, also a concurrent one, gets the first one's answer.
+//
+// It exists without a lock. The record of the request, answer included, is part
+// of the transaction that makes the effect, so there is no state in between that
+// could be left behind by a crash and no time to wait for it to expire. A
+// duplicate does its reads, fails to commit, and answers with what the winner
+// stored. Powertools' idempotency keeps an in-progress record instead, because
+// it cannot know what the handler commits; here the handler's commit is the
+// record.
+//
+// Callers must keep: the effect commits at most once, and what it does outside
+// of the table it does under a natural key. Answers with an error are never
+// stored.
+package idempotency
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"tradewind/shared/apperr"
+	"tradewind/shared/httpkit"
+	"tradewind/shared/identity"
+	"tradewind/shared/table"
+)
+
+// Header is the request header that names a request.
+const Header = "Idempotency-Key"
+
+// replayed is set on answers that were stored before.
+const replayed = "Idempotency-Replayed"
+
+// lifetime is how long an answer is kept.
+const lifetime = 24 * time.Hour
+
+// Keeper keeps the records of requests in a service's table.
+type Keeper struct {
+	table *table.Table
+	now   func() time.Time
+}
+
+// New returns a keeper.
+func New(t *table.Table, now func() time.Time) *Keeper { return &Keeper{t, now} }
+
+// Required refuses a request without a key with 400.
+func Required(r *http.Request) error {
+	if r.Header.Get(Header) == "" {
+		return httpkit.BadRequest("idempotency_key_required", "Send an Idempotency-Key that is unique to this request, such as a UUID.")
+	}
+	return nil
+}
+
+// Do runs effect at most once per caller, route, key and payload, and renders
+// what it returned. Without a key it just runs it. The effect runs again from
+// its start when its commit was refused as stale.
+func Do[T any](k *Keeper, r *http.Request, render func(T) httpkit.Answer, effect func(context.Context) (T, error)) (httpkit.Answer, error) {
+	g, err := k.guard(r, func(result any) httpkit.Answer { return render(result.(T)) })
+	if err != nil {
+		return httpkit.Answer{}, err
+	}
+	ctx := r.Context()
+	if g != nil {
+		ctx = table.WithGuard(ctx, g)
+	}
+	var result T
+	err = table.Again(ctx, func() (err error) {
+		result, err = effect(ctx)
+		return err
+	})
+	if err == nil && g != nil && !g.committed {
+		// The effect changed nothing, but its key is used all the same.
+		err = k.table.Commit(ctx, result)
+	}
+	if err == nil {
+		return render(result), nil
+	}
+	if g == nil {
+		return httpkit.Answer{}, err
+	}
+	// Whatever went wrong: if this request was answered before, that is its
+	// answer. A duplicate may fail on anything that has changed since.
+	stored, lookupErr := k.stored(r.Context(), g)
+	switch {
+	case lookupErr != nil:
+		return httpkit.Answer{}, lookupErr
+	case stored == nil:
+		return httpkit.Answer{}, err
+	case stored.PayloadHash != g.payloadHash:
+		return httpkit.Answer{}, apperr.New(apperr.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request; use a new one.")
+	}
+	return stored.answer(), nil
+}
+
+// record is a request that was answered.
+type record struct {
+	table.Key
+	PayloadHash string            `dynamodbav:"payloadHash"`
+	Status      int               `dynamodbav:"status"`
+	Header      map[string]string `dynamodbav:"header"`
+	Body        []byte            `dynamodbav:"body"`
+	ExpiresAt   int64             `dynamodbav:"expiresAt"`
+}
+
+func (rec *record) answer() httpkit.Answer {
+	a := httpkit.Answer{Status: rec.Status, Body: rec.Body}
+	for name, value := range rec.Header {
+		a = a.With(name, value)
+	}
+	return a.With(replayed, "true")
+}
+
+// guard is the table.Guard of one request.
+type guard struct {
+	key         table.Key
+	payloadHash string
+	render      func(any) httpkit.Answer
+	now         func() time.Time
+	committed   bool
+}
+
+// guard returns nil for a request without a key.
+func (k *Keeper) guard(r *http.Request, render func(any) httpkit.Answer) (*guard, error) {
+	key := r.Header.Get(Header)
+	if key == "" {
+		return nil, nil
+	}
+	if !visibleASCII(key) {
+		return nil, httpkit.BadRequest("idempotency_key_malformed", "Idempotency-Key must be 1 to 255 visible ASCII characters.")
+	}
+	body, err := httpkit.Body(r)
+	if err != nil {
+		return nil, err
+	}
+	// White space is the encoder's choice, not part of the request.
+	var compact bytes.Buffer
+	if json.Compact(&compact, body) == nil {
+		body = compact.Bytes()
+	}
+	caller := "anonymous"
+	if who, err := identity.Caller(r.Context()); err == nil {
+		caller = who.UserID
+	}
+	return &guard{
+		key:         table.Key{PK: table.Prefixed("IDEMPOTENCY", hash(caller, r.Method, r.URL.Path, key)), SK: "IDEMPOTENCY"},
+		payloadHash: hash(string(body)),
+		render:      render,
+		now:         k.now,
+	}, nil
+}
+
+// Record implements table.Guard.
+func (g *guard) Record(result any) (table.Op, error) {
+	answer := g.render(result)
+	now := g.now()
+	rec := record{
+		Key:         g.key,
+		PayloadHash: g.payloadHash,
+		Status:      answer.Status,
+		Header:      make(map[string]string, len(answer.Header)),
+		Body:        answer.Body,
+		ExpiresAt:   now.Add(lifetime).Unix(),
+	}
+	for name := range answer.Header {
+		rec.Header[name] = answer.Header.Get(name)
+	}
+	return table.CreateOrRenew(rec, now, table.ErrDone), nil
+}
+
+// Committed implements table.Guard.
+func (g *guard) Committed() { g.committed = true }
+
+// stored returns the record of a request; nil where there is none, or one that
+// has expired and waits to be deleted.
+func (k *Keeper) stored(ctx context.Context, g *guard) (*record, error) {
+	var rec record
+	found, err := k.table.Get(ctx, g.key, &rec)
+	if err != nil {
+		return nil, fmt.Errorf("stored answer: %w", errors.Join(err, ctx.Err()))
+	}
+	if !found || rec.ExpiresAt < k.now().Unix() {
+		return nil, nil
+	}
+	return &rec, nil
+}
+
+func visibleASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] < '!' || s[i] > '~' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 255
+}
+
+// hash joins parts by a byte that none of them holds but the last.
+func hash(parts ...string) string {
+	h := sha256.New()
+	for i, part := range parts {
+		if i > 0 {
+			h.Write([]byte{0})
+		}
+		h.Write([]byte(part))
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,38 @@
+// Command api is the Lambda function behind the orders service's HTTP routes.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	event "tradewind/events/orders"
+	"tradewind/functions/orders"
+	"tradewind/functions/orders/internal/catalog"
+	"tradewind/functions/orders/internal/dynamo"
+	"tradewind/functions/orders/internal/httpapi"
+	"tradewind/shared/client"
+	"tradewind/shared/cursor"
+	"tradewind/shared/env"
+	"tradewind/shared/function"
+	"tradewind/shared/id"
+	"tradewind/shared/idempotency"
+	"tradewind/shared/lambdahttp"
+	"tradewind/shared/logs"
+	"tradewind/shared/outbox"
+	"tradewind/shared/table"
+)
+
+func main() { function.Main(build(os.Getenv)) }
+
+func build(getenv func(string) string) (lambda.Handler, error) {
+	vars := env.From(getenv)
+	tbl, services, pages := table.FromEnv(vars), client.FromEnv(vars), cursor.FromEnv(vars)
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
+	svc := orders.NewService(store, catalog.New(services), time.Now, id.New)
+	return lambdahttp.New(httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))), nil
+}

@@ -1,0 +1,40 @@
+// Package consumer tells the orders service what the other services decided
+// about its orders.
+package consumer
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"tradewind/events"
+	"tradewind/events/inventory"
+	"tradewind/events/payments"
+	"tradewind/functions/orders"
+	"tradewind/shared/consumer"
+)
+
+// Register makes c handle the events that move an order.
+func Register(c *consumer.Consumer, svc *orders.Service) {
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e inventory.StockRejectedV1) error {
+		return svc.Fail(ctx, e.OrderID, orders.OutOfStock, shortages(e.Shortages), e.EventType())
+	})
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e payments.CapturedV1) error {
+		return svc.Paid(ctx, e.OrderID, e.Amount, e.EventType())
+	})
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e payments.DeclinedV1) error {
+		return svc.Fail(ctx, e.OrderID, orders.PaymentDeclined, e.DeclineCode, e.EventType())
+	})
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e payments.RefundedV1) error {
+		return svc.Refunded(ctx, e.OrderID, e.EventType())
+	})
+}
+
+// shortages says what was missing, for the customer to read.
+func shortages(list []inventory.ShortageV1) string {
+	parts := make([]string, len(list))
+	for i, s := range list {
+		parts[i] = fmt.Sprintf("%s: %d wanted, %d available", s.ProductID, s.Requested, s.Available)
+	}
+	return strings.Join(parts, "; ")
+}

@@ -1,0 +1,136 @@
+package orders
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tradewind/events"
+	"tradewind/shared/apperr"
+)
+
+// Store keeps orders. A write and its events are saved together or not at all.
+type Store interface {
+	// Get returns the order with an id, or a NotFound error.
+	Get(ctx context.Context, id string) (Order, error)
+	// Create saves a new order.
+	Create(ctx context.Context, o Order, evs ...events.Event) error
+	// Save saves the next version of an order, or returns apperr.ErrStale when
+	// the version before it is not the stored one.
+	Save(ctx context.Context, o Order, evs ...events.Event) error
+	// ListByUser returns a page of a user's orders, newest first, and the
+	// position of the next page, empty when there is none.
+	ListByUser(ctx context.Context, userID string, limit int, after string) ([]Order, string, error)
+}
+
+// Catalog knows what products are called and cost.
+type Catalog interface {
+	// Products returns those of the products that can be ordered.
+	Products(ctx context.Context, ids []string) (map[string]Product, error)
+}
+
+// Service is what can be done with orders.
+type Service struct {
+	store   Store
+	catalog Catalog
+	now     func() time.Time
+	newID   func(prefix string) string
+}
+
+// NewService returns the service. A function that places no orders needs no
+// catalog.
+func NewService(store Store, catalog Catalog, now func() time.Time, newID func(prefix string) string) *Service {
+	return &Service{store, catalog, func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID}
+}
+
+// Place accepts an order. Whether it can be fulfilled is not known then.
+func (s *Service) Place(ctx context.Context, r Request) (Order, error) {
+	if err := r.Validate(); err != nil {
+		return Order{}, err
+	}
+	ids := make([]string, len(r.Lines))
+	for i, line := range r.Lines {
+		ids[i] = line.ProductID
+	}
+	products, err := s.catalog.Products(ctx, ids)
+	if err != nil {
+		return Order{}, fmt.Errorf("price the order: %w", err)
+	}
+	o, created, err := New(s.newID("ord"), r, products, s.now())
+	if err != nil {
+		return Order{}, err
+	}
+	if err := s.store.Create(ctx, o, created); err != nil {
+		return Order{}, fmt.Errorf("place order: %w", err)
+	}
+	return o, nil
+}
+
+// Get returns an order.
+func (s *Service) Get(ctx context.Context, id string) (Order, error) { return s.store.Get(ctx, id) }
+
+// ListByUser returns a page of a user's orders, newest first.
+func (s *Service) ListByUser(ctx context.Context, userID string, limit int, after string) ([]Order, string, error) {
+	return s.store.ListByUser(ctx, userID, limit, after)
+}
+
+// Cancel cancels an order for its customer. Cancelling twice changes nothing.
+func (s *Service) Cancel(ctx context.Context, id, detail string) (Order, error) {
+	var c apperr.Check
+	c.That(detail != "", "/reason", "must say why, in a few words")
+	c.That(runes(detail) <= maxText, "/reason", "must have at most 200 characters")
+	if err := c.Err(); err != nil {
+		return Order{}, err
+	}
+	return s.change(ctx, id, func(o *Order, now time.Time) (events.Event, error) {
+		return o.CancelForCustomer(detail, now), nil
+	})
+}
+
+// Paid confirms an order whose total was captured.
+func (s *Service) Paid(ctx context.Context, id string, amount events.Money, cause string) error {
+	_, err := s.change(ctx, id, func(o *Order, now time.Time) (events.Event, error) {
+		return o.Confirm(amount, cause, now)
+	})
+	return err
+}
+
+// Fail cancels a pending order that cannot be fulfilled.
+func (s *Service) Fail(ctx context.Context, id string, reason Reason, detail, cause string) error {
+	_, err := s.change(ctx, id, func(o *Order, now time.Time) (events.Event, error) {
+		return o.Fail(reason, detail, cause, now), nil
+	})
+	return err
+}
+
+// Refunded notes that a cancelled order's money went back.
+func (s *Service) Refunded(ctx context.Context, id, cause string) error {
+	o, err := s.store.Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if o.Status != Cancelled {
+		return apperr.New(apperr.Conflict, "refund_of_live_order", "The order is not cancelled, so nothing of it can have been refunded.")
+	}
+	if !o.NoteRefund(cause, s.now()) {
+		return nil
+	}
+	return s.store.Save(ctx, o)
+}
+
+// change applies a verb to an order and saves what it changed. Where the verb
+// publishes nothing, nothing has changed.
+func (s *Service) change(ctx context.Context, id string, verb func(*Order, time.Time) (events.Event, error)) (Order, error) {
+	o, err := s.store.Get(ctx, id)
+	if err != nil {
+		return Order{}, err
+	}
+	ev, err := verb(&o, s.now())
+	if err != nil || ev == nil {
+		return o, err
+	}
+	if err := s.store.Save(ctx, o, ev); err != nil {
+		return Order{}, fmt.Errorf("save order %s: %w", id, err)
+	}
+	return o, nil
+}

@@ -21,6 +21,9 @@ type Store interface {
 	// ListByUser returns a page of a user's orders, newest first, and the
 	// position of the next page, empty when there is none.
 	ListByUser(ctx context.Context, userID string, limit int, after string) ([]Order, string, error)
+	// Pending returns ids of orders that were pending since before a moment,
+	// the longest waiting first, at most limit of them.
+	Pending(ctx context.Context, since time.Time, limit int) ([]string, error)
 }
 
 // Catalog knows what products are called and cost.
@@ -116,6 +119,18 @@ func (s *Service) Refunded(ctx context.Context, id, cause string) error {
 		return nil
 	}
 	return s.store.Save(ctx, o)
+}
+
+// Overdue returns ids of orders that have been pending for longer than timeout,
+// at most limit of them. Each is to be given to TimeOut.
+func (s *Service) Overdue(ctx context.Context, timeout time.Duration, limit int) ([]string, error) {
+	return s.store.Pending(ctx, s.now().Add(-timeout), limit)
+}
+
+// TimeOut cancels an order that is still pending. What stock or money it holds
+// goes back as for any cancelled order.
+func (s *Service) TimeOut(ctx context.Context, id string) error {
+	return s.Fail(ctx, id, TimedOut, "no answer in time", "timeout")
 }
 
 // change applies a verb to an order and saves what it changed. Where the verb

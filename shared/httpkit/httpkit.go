@@ -50,6 +50,14 @@ func Resource(status, version int, v any) Answer {
 	return JSON(status, v).With("Etag", `"`+strconv.Itoa(version)+`"`)
 }
 
+// Document returns a handler that answers with a JSON document that never
+// changes while the process lives, such as an OpenAPI document.
+func Document(body []byte) Handler {
+	return func(*http.Request) (Answer, error) {
+		return Answer{Status: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}, nil
+	}
+}
+
 // Created returns 201 with the resource and where it is.
 func Created(location string, version int, v any) Answer {
 	return Resource(http.StatusCreated, version, v).With("Location", location)
@@ -80,20 +88,29 @@ type Handler func(r *http.Request) (Answer, error)
 
 // Router serves routes and answers what none of them takes with problem+json.
 type Router struct {
-	mux *http.ServeMux
-	log *slog.Logger
+	mux      *http.ServeMux
+	log      *slog.Logger
+	patterns []string
 }
 
 // NewRouter returns a router without routes. It logs one line per request.
 func NewRouter(log *slog.Logger) *Router {
 	rt := &Router{mux: http.NewServeMux(), log: log}
-	rt.Handle("/", rt.unrouted)
+	rt.handle("/", rt.unrouted)
 	return rt
 }
 
 // Handle registers a handler for a net/http pattern such as
 // "GET /api/orders/{id}".
 func (rt *Router) Handle(pattern string, h Handler) {
+	rt.patterns = append(rt.patterns, pattern)
+	rt.handle(pattern, h)
+}
+
+// Patterns returns what routes were registered for.
+func (rt *Router) Patterns() []string { return rt.patterns }
+
+func (rt *Router) handle(pattern string, h Handler) {
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 		w.(*response).answer, w.(*response).err = h(r)
 	})

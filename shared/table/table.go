@@ -42,8 +42,19 @@ type Index struct {
 	SK string `dynamodbav:"GSI1SK,omitempty"`
 }
 
-// GSI1 is the name of every table's secondary index.
-const GSI1 = "GSI1"
+// Due places an item in the sparse second index, which holds only keys: for what
+// waits to be dealt with, and leaves the index when it has been.
+type Due struct {
+	PK string `dynamodbav:"GSI2PK,omitempty"`
+	SK string `dynamodbav:"GSI2SK,omitempty"`
+}
+
+// The names of the secondary indexes. Every table has GSI1; GSI2 is there where
+// the service's infrastructure asks for it.
+const (
+	GSI1 = "GSI1"
+	GSI2 = "GSI2"
+)
 
 // Item is a stored item in DynamoDB's own form.
 type Item = map[string]types.AttributeValue
@@ -61,7 +72,12 @@ type Backend interface {
 }
 
 // Cancelled says which operations of a transaction failed their condition.
-type Cancelled struct{ Failed []int }
+type Cancelled struct {
+	Failed []int
+	// Contended says that others lost against another transaction, so that it
+	// is not known yet what their conditions come to.
+	Contended bool
+}
 
 func (c *Cancelled) Error() string {
 	return fmt.Sprintf("transaction cancelled: condition of operations %v failed", c.Failed)
@@ -79,7 +95,8 @@ func (t *Transient) Unwrap() error { return t.Err }
 // Query names a range of items: those of one partition, in the order of their
 // sort keys.
 type Query struct {
-	// Index is GSI1, or empty for the table itself. Indexes lag behind writes.
+	// Index is GSI1, GSI2, or empty for the table itself. Indexes lag behind
+	// writes.
 	Index      string
 	PK         string
 	SKPrefix   string
@@ -101,7 +118,7 @@ func New(db Backend) *Table { return &Table{db} }
 func (t *Table) Get(ctx context.Context, key Key, out any) (bool, error) {
 	item, err := t.db.Get(ctx, key)
 	if err != nil {
-		return false, fmt.Errorf("get %s: %w", key.PK, err)
+		return false, fmt.Errorf("get %s: %w", key.PK, passing(err))
 	}
 	if item == nil {
 		return false, nil
@@ -122,7 +139,7 @@ func List[T any](ctx context.Context, t *Table, q Query) (items []T, next string
 	// own marker is also set when the page happens to end with the range.
 	raw, err := t.db.Query(ctx, q, q.Limit+1)
 	if err != nil {
-		return nil, "", fmt.Errorf("query %s: %w", q.PK, err)
+		return nil, "", fmt.Errorf("query %s: %w", q.PK, passing(err))
 	}
 	if len(raw) > q.Limit {
 		raw = raw[:q.Limit]
@@ -182,7 +199,8 @@ const maxAttempts = 8
 // store it as the answer for repeats.
 //
 // It returns the error of the first operation whose condition failed, ErrDone
-// before all others, or an Unavailable error when the database stayed busy.
+// before all others, or an Unavailable error when the database stayed busy or
+// did not answer. After the latter the change may have been made all the same.
 func (t *Table) Commit(ctx context.Context, result any, ops ...Op) error {
 	guard := guardOf(ctx)
 	if guard != nil {
@@ -203,7 +221,7 @@ func (t *Table) Commit(ctx context.Context, result any, ops ...Op) error {
 			break
 		}
 		err = t.db.Transact(ctx, ops)
-		if _, again := errors.AsType[*Transient](err); !again {
+		if !mayRepeat(err, guard != nil) {
 			break
 		}
 	}
@@ -214,12 +232,24 @@ func (t *Table) Commit(ctx context.Context, result any, ops ...Op) error {
 		return apperr.Wrap(transient.Err, apperr.Unavailable, "busy", "Too many changes at the same time; try again.")
 	}
 	if err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return fmt.Errorf("commit: %w", passing(err))
 	}
 	if guard != nil {
 		guard.Committed()
 	}
 	return nil
+}
+
+// mayRepeat reports whether another attempt may end otherwise. A failed condition
+// fails again, with one exception: where the change of a duplicate is just being
+// made, one of its conditions may fail before the guard's record tells that it
+// is a duplicate.
+func mayRepeat(err error, guarded bool) bool {
+	if cancelled, ok := errors.AsType[*Cancelled](err); ok {
+		return guarded && cancelled.Contended
+	}
+	_, transient := errors.AsType[*Transient](err)
+	return transient
 }
 
 // refusal picks the error to return for the conditions that failed. The guard's
@@ -239,7 +269,7 @@ func refusal(c *Cancelled, ops []Op, guarded bool) error {
 // that doubles from 10 ms up to 640 ms, so that eight attempts take at most
 // 1.3 s (https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/).
 func backoff(attempt int) time.Duration {
-	return rand.N(10 * time.Millisecond << min(attempt, 6))
+	return rand.N(10 * time.Millisecond << min(attempt-1, 6))
 }
 
 // sleep waits for d, or reports false when the context ends before.
@@ -291,6 +321,18 @@ func WithGuard(ctx context.Context, g Guard) context.Context {
 func guardOf(ctx context.Context) Guard {
 	g, _ := ctx.Value(guardKey{}).(Guard)
 	return g
+}
+
+// passing marks an error that ends with the time for it as Unavailable.
+func passing(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return unavailable(err)
+	}
+	return err
+}
+
+func unavailable(err error) error {
+	return apperr.Wrap(err, apperr.Unavailable, "unavailable", "The service cannot reach its data at the moment; try again.")
 }
 
 // Prefixed joins the parts of a key: Prefixed("ORDER", id) is "ORDER#<id>".

@@ -1,21 +1,27 @@
 // Package dynamo keeps orders in one DynamoDB table.
 //
-//	item     PK          SK            GSI1PK         GSI1SK
-//	order    ORDER#<id>  ORDER         USER#<userID>  ORDER#<id>
-//	outbox   ORDER#<id>  OUTBOX#<id>   -              -
+//	item     PK          SK           GSI1PK         GSI1SK      GSI2PK (while pending)  GSI2SK
+//	order    ORDER#<id>  ORDER        USER#<userID>  ORDER#<id>  PENDING#<shard>         <createdAt>
+//	outbox   ORDER#<id>  OUTBOX#<id>  -              -           -                       -
 //
-//	one order        GetItem PK, SK            consistent       Store.Get
-//	a user's orders  Query GSI1, newest first  eventual         Store.ListByUser
-//	new              TransactWriteItems        absent           Store.Create
-//	change           TransactWriteItems        version as read  Store.Save
+//	one order        GetItem PK, SK                  consistent       Store.Get
+//	a user's orders  Query GSI1, newest first        eventual         Store.ListByUser
+//	pending orders   Query GSI2, each shard, oldest  eventual         Store.Pending
+//	new              TransactWriteItems              absent           Store.Create
+//	change           TransactWriteItems              version as read  Store.Save
 //
-// An id is a ULID, so it sorts by the time of the order. Records of idempotency
+// An id is a ULID, so it sorts by the time of the order. Pending orders are
+// spread over shards because one index partition takes 1,000 writes a second,
+// and an index that cannot keep up slows its table down. Records of idempotency
 // keys and of handled events join the transactions from the context.
 package dynamo
 
 import (
 	"context"
 	"errors"
+	"hash/fnv"
+	"strconv"
+	"strings"
 	"time"
 
 	"tradewind/events"
@@ -80,6 +86,48 @@ func (s *Store) ListByUser(ctx context.Context, userID string, limit int, after 
 	return list, next, nil
 }
 
+// shards of the index of pending orders.
+const shards = 4
+
+// Pending implements orders.Store.
+func (s *Store) Pending(ctx context.Context, since time.Time, limit int) ([]string, error) {
+	var ids []string
+	for shard := range shards {
+		found, _, err := table.List[waiting](ctx, s.table, table.Query{Index: table.GSI2, PK: shardKey(shard), Limit: limit})
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range found {
+			if w.Due.SK >= dueAt(since) {
+				break // oldest first: the rest is younger still
+			}
+			ids = append(ids, strings.TrimPrefix(w.Key.PK, "ORDER#"))
+		}
+	}
+	return ids[:min(limit, len(ids))], nil
+}
+
+// waiting is what the index of pending orders holds.
+type waiting struct {
+	table.Key
+	table.Due
+}
+
+func shardKey(shard int) string { return table.Prefixed("PENDING", strconv.Itoa(shard)) }
+
+// dueAt writes a time so that texts sort as times do.
+func dueAt(t time.Time) string { return events.Timestamp(t).String() }
+
+// due places a pending order in its index, and any other in none.
+func due(o orders.Order) table.Due {
+	if o.Status != orders.Pending {
+		return table.Due{}
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(o.ID)) // a hash takes everything
+	return table.Due{PK: shardKey(int(h.Sum32() % shards)), SK: dueAt(o.CreatedAt)}
+}
+
 func key(id string) table.Key {
 	return table.Key{PK: table.Prefixed("ORDER", id), SK: "ORDER"}
 }
@@ -90,6 +138,7 @@ func userKey(userID string) string { return table.Prefixed("USER", userID) }
 type item struct {
 	table.Key
 	table.Index
+	table.Due
 	ID            string    `dynamodbav:"id"`
 	UserID        string    `dynamodbav:"userId"`
 	Status        string    `dynamodbav:"status"`
@@ -132,6 +181,7 @@ func itemOf(o orders.Order) item {
 	it := item{
 		Key:           key(o.ID),
 		Index:         table.Index{PK: userKey(o.UserID), SK: table.Prefixed("ORDER", o.ID)},
+		Due:           due(o),
 		ID:            o.ID,
 		UserID:        o.UserID,
 		Status:        string(o.Status),

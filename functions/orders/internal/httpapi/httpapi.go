@@ -18,8 +18,9 @@ import (
 )
 
 // Routes returns the service's routes.
-func Routes(svc *orders.Service, keys *idempotency.Keeper, pages *cursor.Sealer, log *slog.Logger) http.Handler {
+func Routes(svc *orders.Service, keys *idempotency.Keeper, pages *cursor.Sealer, log *slog.Logger) *httpkit.Router {
 	rt := httpkit.NewRouter(log)
+	rt.Handle("GET /api/orders/openapi.json", httpkit.Document(orders.OpenAPI))
 	rt.Handle("POST /api/orders", place(svc, keys))
 	rt.Handle("GET /api/orders", list(svc, pages))
 	rt.Handle("GET /api/orders/{id}", get(svc))

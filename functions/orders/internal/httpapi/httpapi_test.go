@@ -21,6 +21,7 @@ import (
 	"tradewind/shared/idempotency"
 	"tradewind/shared/identity"
 	"tradewind/shared/logs"
+	"tradewind/shared/openapi/openapitest"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 	"tradewind/shared/table/tabletest"
@@ -39,19 +40,21 @@ func (p *prices) Products(context.Context, []string) (map[string]orders.Product,
 }
 
 type shop struct {
-	handler http.Handler
+	handler *openapitest.Handler
 	svc     *orders.Service
 	table   *tabletest.Memory
 	catalog *prices
 }
 
-func newShop() *shop {
+func newShop(t *testing.T) *shop {
+	t.Helper()
 	mem := &tabletest.Memory{}
 	tbl := table.New(mem)
 	catalog := &prices{products: map[string]orders.Product{rope: {Name: "Rope", Price: events.Money{Amount: 1999, Currency: "EUR"}}}}
 	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, time.Now, id.New)
 	key := []byte(strings.Repeat("k", 32))
-	return &shop{httpapi.Routes(svc, idempotency.New(tbl, time.Now), cursor.New(key, time.Now), logs.Discard()), svc, mem, catalog}
+	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), cursor.New(key, time.Now), logs.Discard())
+	return &shop{openapitest.New(t, orders.OpenAPI, routes), svc, mem, catalog}
 }
 
 type call struct {
@@ -105,7 +108,7 @@ func field(t *testing.T, w *httptest.ResponseRecorder, name string) string {
 }
 
 func TestPlace(t *testing.T) {
-	s := newShop()
+	s := newShop(t)
 	w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("2"), key: "k1"})
 	if w.Code != http.StatusCreated || w.Header().Get("Location") != "/api/orders/"+field(t, w, "id") || w.Header().Get("ETag") != `"1"` {
 		t.Fatalf("%d %v %s", w.Code, w.Header(), w.Body)
@@ -122,7 +125,7 @@ func TestPlace(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	s := newShop()
+	s := newShop(t)
 	own := s.place(t, "usr_1", "k")
 	absent := id.New("ord")
 	tests := map[string]struct {
@@ -173,7 +176,7 @@ func TestRefusals(t *testing.T) {
 }
 
 func TestCatalogOutage(t *testing.T) {
-	s := newShop()
+	s := newShop(t)
 	s.catalog.err = apperr.Wrap(errors.New("dial tcp 10.0.0.1"), apperr.Unavailable, "catalog_unavailable", "Try again shortly.")
 	w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("1"), key: "k"})
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.1") {
@@ -184,7 +187,7 @@ func TestCatalogOutage(t *testing.T) {
 }
 
 func TestConcurrentDuplicates(t *testing.T) {
-	s := newShop()
+	s := newShop(t)
 	const n = 50
 	answers := make([]*httptest.ResponseRecorder, n)
 	var wg sync.WaitGroup
@@ -216,7 +219,7 @@ func TestConcurrentDuplicates(t *testing.T) {
 }
 
 func TestListPagesThroughOwnOrders(t *testing.T) {
-	s := newShop()
+	s := newShop(t)
 	var want []string
 	for _, key := range []string{"a", "b", "c", "d", "e"} {
 		want = append([]string{s.place(t, "usr_1", key)}, want...)
@@ -252,7 +255,7 @@ func TestListPagesThroughOwnOrders(t *testing.T) {
 }
 
 func TestCancelAndHistory(t *testing.T) {
-	s := newShop()
+	s := newShop(t)
 	ord := s.place(t, "usr_1", "k")
 	path := "/api/orders/" + ord + "/cancellation"
 	first := s.do(call{user: "usr_1", method: "POST", path: path, body: `{"reason":"too slow"}`, key: "c"})
@@ -275,5 +278,19 @@ func TestCancelAndHistory(t *testing.T) {
 	}
 	if len(history.Items) != 2 || history.Items[0].Status != "pending" || history.Items[1].Cause != "customer request" {
 		t.Errorf("history %s", w.Body)
+	}
+}
+
+func TestEveryOperation(t *testing.T) {
+	s := newShop(t)
+	s.handler.DemandAll()
+	ord := s.place(t, "usr_1", "k")
+	for _, path := range []string{"/api/orders/openapi.json", "/api/orders", "/api/orders/" + ord, "/api/orders/" + ord + "/history"} {
+		if w := s.do(call{user: "usr_1", method: "GET", path: path}); w.Code != http.StatusOK {
+			t.Errorf("GET %s: %d %s", path, w.Code, w.Body)
+		}
+	}
+	if w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders/" + ord + "/cancellation", body: `{"reason":"x"}`}); w.Code != http.StatusOK {
+		t.Errorf("cancel: %d %s", w.Code, w.Body)
 	}
 }

@@ -1,0 +1,55 @@
+// Package param names the SSM parameters by which one stack finds what another
+// one made, and is the only way it may.
+//
+// Parameters replace CloudFormation exports because an export ties two stacks
+// together: the exporting one can no longer be changed or removed while the other
+// stands. A parameter is read when the reading stack is deployed, so every stack
+// deploys, rolls back and goes alone.
+//
+// The price: a stack does not notice that a value it read has changed until its
+// own next deployment. So a value once written keeps its meaning for the life of a
+// stage, and a new meaning gets a new name.
+package param
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsssm"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// The parameters of a stage, by the stack that writes them.
+const (
+	VpcID              = "network/vpc-id"
+	SubnetA            = "network/subnet-a"
+	SubnetB            = "network/subnet-b"
+	AlbURL             = "network/alb-url"
+	AlbListenerArn     = "network/alb-listener-arn"
+	AlbSecurityGroupID = "network/alb-security-group-id"
+	NamespaceID        = "network/namespace-id"
+
+	APIID            = "platform/api-id"
+	BusName          = "platform/bus-name"
+	BusArn           = "platform/bus-arn"
+	UserPoolID       = "platform/user-pool-id"
+	UserPoolClientID = "platform/user-pool-client-id"
+	Issuer           = "platform/issuer"
+	CursorKeyArn     = "platform/cursor-key-arn"
+	AlarmTopicArn    = "platform/alarm-topic-arn"
+)
+
+// Name is the full name of a stage's parameter.
+func Name(stage, key string) string { return "/tradewind/" + stage + "/" + key }
+
+// Write publishes a value of the stack that scope belongs to.
+func Write(scope constructs.Construct, stage, key string, value *string) awsssm.CfnParameter {
+	return awsssm.NewCfnParameter(scope, jsii.String("Param-"+key), &awsssm.CfnParameterProps{
+		Name:  jsii.String(Name(stage, key)),
+		Type:  jsii.String("String"),
+		Value: value,
+	})
+}
+
+// Read is the value of a parameter at the time the stack is deployed.
+func Read(scope constructs.Construct, stage, key string) *string {
+	return awsssm.StringParameter_ValueForStringParameter(scope, jsii.String(Name(stage, key)), nil)
+}

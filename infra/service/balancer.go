@@ -1,0 +1,79 @@
+package service
+
+import (
+	"hash/fnv"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	elb "github.com/aws/aws-cdk-go/awscdk/v2/awselasticloadbalancingv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/param"
+)
+
+// balancer puts the api function behind the internal load balancer: under its host
+// name, with every path (health checks live there), and under its collection's path
+// whatever the host.
+//
+// Multi-value headers are on, or a repeated query parameter would lose all but its
+// last value. There are no health checks: a function has no instances to tell apart,
+// and each probe would be a paid invocation.
+func (b *builder) balancer(live awslambda.Alias) elb.CfnTargetGroup {
+	groupName := "tw-" + b.Stage + "-" + b.Name
+	permission := awslambda.NewCfnPermission(b.scope, jsii.String("BalancerMayInvoke"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: live.FunctionArn(),
+		Principal:    jsii.String("elasticloadbalancing.amazonaws.com"),
+		// By name: the group's ARN is not known yet, and the group needs the permission.
+		SourceArn: b.stack.FormatArn(&awscdk.ArnComponents{
+			Service:      jsii.String("elasticloadbalancing"),
+			Resource:     jsii.String("targetgroup"),
+			ResourceName: jsii.String(groupName + "/*"),
+		}),
+	})
+	group := elb.NewCfnTargetGroup(b.scope, jsii.String("TargetGroup"), &elb.CfnTargetGroupProps{
+		Name:       jsii.String(groupName),
+		TargetType: jsii.String("lambda"),
+		Targets:    &[]*elb.CfnTargetGroup_TargetDescriptionProperty{{Id: live.FunctionArn()}},
+		TargetGroupAttributes: &[]*elb.CfnTargetGroup_TargetGroupAttributeProperty{{
+			Key: jsii.String("lambda.multi_value_headers.enabled"), Value: jsii.String("true"),
+		}},
+	})
+	group.AddResourceDependency(permission, jsii.String("or its target is refused"))
+
+	base := "/api/" + b.Collection
+	host := &elb.CfnListenerRule_RuleConditionProperty{
+		Field:            jsii.String("host-header"),
+		HostHeaderConfig: &elb.CfnListenerRule_HostHeaderConfigProperty{Values: jsii.Strings(b.Host, b.Host+".*")},
+	}
+	path := &elb.CfnListenerRule_RuleConditionProperty{
+		Field:             jsii.String("path-pattern"),
+		PathPatternConfig: &elb.CfnListenerRule_PathPatternConfigProperty{Values: jsii.Strings(base, base+"/*")},
+	}
+	byHost, byPath := priorities(b.Name)
+	b.listenerRule("HostRule", byHost, host, group)
+	b.listenerRule("PathRule", byPath, path, group)
+	return group
+}
+
+func (b *builder) listenerRule(id string, priority int, condition *elb.CfnListenerRule_RuleConditionProperty, group elb.CfnTargetGroup) {
+	elb.NewCfnListenerRule(b.scope, jsii.String(id), &elb.CfnListenerRuleProps{
+		ListenerArn: b.param(param.AlbListenerArn),
+		Priority:    jsii.Number(priority),
+		Conditions:  &[]*elb.CfnListenerRule_RuleConditionProperty{condition},
+		Actions: &[]*elb.CfnListenerRule_ActionProperty{{
+			Type: jsii.String("forward"), TargetGroupArn: group.Ref(),
+		}},
+	})
+}
+
+// priorities must be unique on the listener, and must not move when another service
+// comes or goes, so they are drawn from the name: the host rule's from the lower half
+// of 1–50000, the path rule's from the upper, where a host always decides first. Two
+// names that collide fail the synthesis test.
+func priorities(name string) (byHost, byPath int) {
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	n := 1 + int(h.Sum32()%25_000)
+	return n, 25_000 + n
+}

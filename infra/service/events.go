@@ -1,0 +1,178 @@
+package service
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/param"
+)
+
+const (
+	// outboxInsert lets through the birth of an outbox item and nothing else: not the
+	// state written with it, not its removal by TTL.
+	outboxInsert = `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"entity":{"S":["outbox"]}}}}`
+
+	relayBatch   = 100
+	relayRetries = 10 // with halved batches: long enough for an outage of a minute, short enough not to block the shard
+
+	receives  = 5               // of one message, before it goes to the dead-letter queue
+	dlqDays   = 14              // the longest SQS keeps a message
+	ruleHours = 24              // the longest EventBridge tries to reach a queue
+	patience  = 6               // visibility timeout over function timeout, as Lambda's poller needs
+	staleness = 2 * time.Minute // an outbox item older than this at the relay is an alarm
+	period    = float64(60)     // of alarms, in seconds
+	partial   = "ReportBatchItemFailures"
+)
+
+// relay publishes the outbox: it reads the table's stream, and only the stream. What
+// the bus will never take the relay itself puts, whole, into its dead-letter queue;
+// the mapping's own destination gets there only what the relay could not even judge,
+// and then without payload.
+func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Queue) {
+	dlq := b.deadLetters("RelayDlq", "relay-dlq")
+	f := b.Relay.over(relayDefaults)
+	f.Env = with(f.Env, map[string]*string{"BUS_NAME": b.param(param.BusName), "DLQ_URL": dlq.QueueUrl()})
+	stream := table.TableStreamArn()
+	f.Allow = append([]awsiam.PolicyStatement{
+		allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}, stream),
+		allow([]string{"dynamodb:ListStreams"}, awscdk.Fn_Join(jsii.String(""), &[]*string{table.TableArn(), jsii.String("/stream/*")})),
+		allow([]string{"events:PutEvents"}, b.param(param.BusArn)),
+		allow([]string{"sqs:SendMessage"}, dlq.QueueArn()),
+	}, f.Allow...)
+	fn := b.function("relay", table, f, nil)
+
+	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("RelayMapping"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:     fn.FunctionArn(),
+		EventSourceArn:   stream,
+		StartingPosition: jsii.String("TRIM_HORIZON"), // an event written before the mapping existed is published too
+		BatchSize:        jsii.Number(relayBatch),
+		FilterCriteria: &awslambda.CfnEventSourceMapping_FilterCriteriaProperty{
+			Filters: &[]*awslambda.CfnEventSourceMapping_FilterProperty{{Pattern: jsii.String(outboxInsert)}},
+		},
+		FunctionResponseTypes:      jsii.Strings(partial),
+		BisectBatchOnFunctionError: jsii.Bool(true),
+		MaximumRetryAttempts:       jsii.Number(relayRetries),
+		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
+			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: dlq.QueueArn()},
+		},
+	})
+	b.alarm("RelayLagAlarm", "Events of "+b.Name+" wait for their publication", &awscloudwatch.CfnAlarmProps{
+		Namespace:  jsii.String("AWS/Lambda"),
+		MetricName: jsii.String("IteratorAge"),
+		Dimensions: dimension("FunctionName", fn.FunctionName()),
+		Threshold:  jsii.Number(float64(staleness.Milliseconds())),
+	})
+	return fn, dlq
+}
+
+// consumer brings the events the service subscribed to into its queue, and the queue
+// to its function. A rule's target keeps its own dead-letter queue: without it
+// EventBridge drops in silence what the queue would not take.
+func (b *builder) consumer(s *Service) {
+	f := b.Consumer.over(consumerDefaults)
+	s.ConsumerDLQ = b.deadLetters("ConsumerDlq", "consumer-dlq")
+	s.RuleDLQ = b.deadLetters("RuleDlq", "rule-dlq")
+	s.Queue = awssqs.NewQueue(b.scope, jsii.String("ConsumerQueue"), &awssqs.QueueProps{
+		QueueName:         b.physical("consumer"),
+		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:        jsii.Bool(true),
+		VisibilityTimeout: seconds(patience * f.Timeout),
+		RetentionPeriod:   awscdk.Duration_Days(jsii.Number(4)),
+		DeadLetterQueue:   &awssqs.DeadLetterQueue{Queue: s.ConsumerDLQ, MaxReceiveCount: jsii.Number(receives)},
+	})
+
+	rule := awsevents.NewCfnRule(b.scope, jsii.String("ConsumerRule"), &awsevents.CfnRuleProps{
+		Description:  jsii.String("Events that " + b.Name + " consumes"),
+		EventBusName: b.param(param.BusName),
+		EventPattern: pattern(b.Consumes),
+		Targets: &[]*awsevents.CfnRule_TargetProperty{{
+			Id:               jsii.String("queue"),
+			Arn:              s.Queue.QueueArn(),
+			DeadLetterConfig: &awsevents.CfnRule_DeadLetterConfigProperty{Arn: s.RuleDLQ.QueueArn()},
+			RetryPolicy: &awsevents.CfnRule_RetryPolicyProperty{
+				MaximumEventAgeInSeconds: jsii.Number(ruleHours * 3600),
+				MaximumRetryAttempts:     jsii.Number(185),
+			},
+		}},
+	})
+	for _, queue := range []awssqs.Queue{s.Queue, s.RuleDLQ} {
+		queue.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
+			Actions:    jsii.Strings("sqs:SendMessage"),
+			Resources:  &[]*string{queue.QueueArn()},
+			Conditions: &map[string]interface{}{"ArnEquals": map[string]*string{"aws:SourceArn": rule.AttrArn()}},
+		}))
+	}
+
+	f.Allow = append(append(useTable(s.Table), allow([]string{
+		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
+	}, s.Queue.QueueArn())), f.Allow...)
+	s.Consumer = b.function("consumer", s.Table, f, nil)
+	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("ConsumerMapping"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:          s.Consumer.FunctionArn(),
+		EventSourceArn:        s.Queue.QueueArn(),
+		BatchSize:             jsii.Number(f.Batch),
+		FunctionResponseTypes: jsii.Strings(partial),
+	})
+}
+
+// pattern matches any of the events. Types are unique over all publishers, so the
+// cross product of sources and types holds no event nobody asked for.
+func pattern(events []Event) map[string]interface{} {
+	var sources, types []string
+	for _, e := range events {
+		sources, types = append(sources, e.Source), append(types, e.Type)
+	}
+	slices.Sort(sources)
+	slices.Sort(types)
+	return map[string]interface{}{
+		"source":      slices.Compact(sources),
+		"detail-type": slices.Compact(types),
+	}
+}
+
+// deadLetters is a queue for what could not be done, with the alarm that says so. It
+// counts visible messages: what is already there counts, what is sent there again
+// after a redrive counts too.
+func (b *builder) deadLetters(id, part string) awssqs.Queue {
+	queue := awssqs.NewQueue(b.scope, jsii.String(id), &awssqs.QueueProps{
+		QueueName:       b.physical(part),
+		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
+		EnforceSSL:      jsii.Bool(true),
+		RetentionPeriod: awscdk.Duration_Days(jsii.Number(dlqDays)),
+	})
+	b.alarm(id+"Alarm", "Messages wait in "+b.Name+" "+strings.ReplaceAll(part, "-", " "), &awscloudwatch.CfnAlarmProps{
+		Namespace:  jsii.String("AWS/SQS"),
+		MetricName: jsii.String("ApproximateNumberOfMessagesVisible"),
+		Dimensions: dimension("QueueName", queue.QueueName()),
+		Threshold:  jsii.Number(1),
+	})
+	return queue
+}
+
+// alarm tells the stage's alarm topic when one period's maximum reaches the threshold.
+func (b *builder) alarm(id, description string, p *awscloudwatch.CfnAlarmProps) {
+	p.AlarmDescription = jsii.String(description)
+	p.Statistic = jsii.String("Maximum")
+	p.Period = jsii.Number(period)
+	p.EvaluationPeriods = jsii.Number(1)
+	p.ComparisonOperator = jsii.String("GreaterThanOrEqualToThreshold")
+	p.TreatMissingData = jsii.String("notBreaching")
+	topic := &[]interface{}{b.param(param.AlarmTopicArn)}
+	p.AlarmActions, p.OkActions = topic, topic
+	awscloudwatch.NewCfnAlarm(b.scope, jsii.String(id), p)
+}
+
+func dimension(name string, value *string) *[]*awscloudwatch.CfnAlarm_DimensionProperty {
+	return &[]*awscloudwatch.CfnAlarm_DimensionProperty{{Name: jsii.String(name), Value: value}}
+}

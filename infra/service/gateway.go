@@ -1,0 +1,71 @@
+package service
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/param"
+)
+
+// gateway puts the service's operations on the platform's HTTP API.
+//
+// Each operation is a route of its own, with the authorizer where the contract asks
+// for a sign-in. Behind them, without authorizer, ANY on the collection and below
+// goes to the same function, so that an unknown path or method is answered by the
+// service with its problem document and not by the gateway with its own.
+//
+// The authorizer belongs to the service: one shared by all would make their stacks
+// depend on each other, and its name must be unique within the API.
+func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
+	api := b.param(param.APIID)
+	base := "/api/" + b.Collection
+
+	integration := awsapigatewayv2.NewCfnIntegration(b.scope, jsii.String("Integration"), &awsapigatewayv2.CfnIntegrationProps{
+		ApiId:                api,
+		IntegrationType:      jsii.String("AWS_PROXY"),
+		IntegrationUri:       live.FunctionArn(),
+		PayloadFormatVersion: jsii.String("2.0"),
+		TimeoutInMillis:      jsii.Number(29_000),
+	})
+	authorizer := awsapigatewayv2.NewCfnAuthorizer(b.scope, jsii.String("Authorizer"), &awsapigatewayv2.CfnAuthorizerProps{
+		ApiId:          api,
+		AuthorizerType: jsii.String("JWT"),
+		Name:           jsii.String(b.Name),
+		IdentitySource: jsii.Strings("$request.header.Authorization"),
+		JwtConfiguration: &awsapigatewayv2.CfnAuthorizer_JWTConfigurationProperty{
+			Issuer:   b.param(param.Issuer),
+			Audience: &[]*string{b.param(param.UserPoolClientID)},
+		},
+	})
+	awslambda.NewCfnPermission(b.scope, jsii.String("GatewayMayInvoke"), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: live.FunctionArn(),
+		Principal:    jsii.String("apigateway.amazonaws.com"),
+		SourceArn: b.stack.FormatArn(&awscdk.ArnComponents{
+			Service:      jsii.String("execute-api"),
+			Resource:     api,
+			ResourceName: jsii.String("*/*" + base + "*"),
+		}),
+	})
+
+	routes := append([]Route{Public("GET", "/openapi.json"), Public("ANY", ""), Public("ANY", "/{proxy+}")}, b.Routes...)
+	target := awscdk.Fn_Join(jsii.String("/"), &[]*string{jsii.String("integrations"), integration.Ref()})
+	made := make([]awsapigatewayv2.CfnRoute, 0, len(routes))
+	for _, r := range routes {
+		key := r.Method + " " + base + r.Path
+		props := &awsapigatewayv2.CfnRouteProps{
+			ApiId:             api,
+			RouteKey:          jsii.String(key),
+			AuthorizationType: jsii.String("NONE"),
+			Target:            target,
+		}
+		if r.SignedIn {
+			props.AuthorizationType = jsii.String("JWT")
+			props.AuthorizerId = authorizer.Ref()
+		}
+		made = append(made, awsapigatewayv2.NewCfnRoute(b.scope, jsii.String("Route "+r.Method+" "+r.Path), props))
+	}
+	return made
+}

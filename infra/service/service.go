@@ -1,0 +1,165 @@
+// Package service is the one construct every service of the platform is made of:
+// table, functions, queues, routes, balancer rules and alarms.
+//
+// It exists so that a service's stack states only what is its own, and everything
+// that must be the same everywhere is decided once: least privilege for each
+// function, a dead-letter queue behind everything asynchronous and an alarm on each
+// of them, time limits that nest, logs that expire.
+//
+// What a caller must keep in mind: other stacks are reached through package param
+// only; nothing here knows about the local endpoint (package stacks bends the
+// finished construct); and nothing may depend on any other service, or its template
+// would change with a neighbour's.
+package service
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/param"
+)
+
+// Props is what one service does not share with the others.
+type Props struct {
+	Stage string
+	Arch  string // GOARCH of the binaries: amd64 or arm64
+	Dist  string // folder of the binaries: <Dist>/<Arch>/<Name>/<function>/bootstrap
+
+	Name       string  // "orders": folder of the functions, source of the events
+	Collection string  // "orders": the routes are /api/<Collection>…
+	Host       string  // "order-service": the name in discovery and behind the balancer
+	Routes     []Route // operations of the OpenAPI document; openapi.json itself is implied
+	Consumes   []Event // none: the service has no consumer function
+
+	// CallsServices puts the api function into the network, where it reaches the
+	// balancer and DynamoDB and nothing else.
+	CallsServices bool
+
+	API, Relay, Consumer Function
+}
+
+// Route is one operation at the gateway, below the collection.
+type Route struct {
+	Method, Path string // "GET", "/{id}"; the path of the collection itself is ""
+	SignedIn     bool   // the gateway refuses a request without a valid token
+}
+
+// Public is an operation anyone may call.
+func Public(method, path string) Route { return Route{Method: method, Path: path} }
+
+// SignedIn is an operation that needs a token. Which caller may do what is decided
+// by the service; scopes are not used, because the gateway answers a token without
+// the scope with 403 where the contract says 401.
+func SignedIn(method, path string) Route { return Route{Method: method, Path: path, SignedIn: true} }
+
+// Event is one kind of domain event, named by the constants of its publisher.
+type Event struct{ Source, Type string }
+
+// Function is what differs in one function. Zero values mean the house's.
+type Function struct {
+	Env     map[string]*string
+	Allow   []awsiam.PolicyStatement
+	Timeout time.Duration
+	Memory  int // MB
+	Batch   int // messages a call; consumer only
+}
+
+// Service is the finished construct. Consumer, its queues and its mapping are nil
+// where the service consumes nothing.
+type Service struct {
+	constructs.Construct // pass this as a scope, never the Service itself: jsii cannot see through it
+
+	Table    awsdynamodb.TableV2
+	API      awslambda.Function
+	Live     awslambda.Alias // what the gateway and the balancer call
+	Relay    awslambda.Function
+	Consumer awslambda.Function
+
+	Queue, ConsumerDLQ, RelayDLQ, RuleDLQ awssqs.Queue
+	Routes                                []awsapigatewayv2.CfnRoute
+}
+
+// builder carries what the parts of one service need of each other.
+type builder struct {
+	Props
+	scope constructs.Construct
+	stack awscdk.Stack
+}
+
+// names must leave room: a target group's is "tw-<stage>-<name>", at most 32 characters.
+var name = regexp.MustCompile(`^[a-z][a-z0-9-]{1,18}[a-z0-9]$`)
+
+// New makes a service. Props that cannot work are a programming error: it panics,
+// and the synthesis stops with the reason.
+func New(scope constructs.Construct, id string, props Props) Service {
+	if err := props.validate(); err != nil {
+		panic(err)
+	}
+	b := &builder{Props: props, scope: constructs.NewConstruct(scope, jsii.String(id)), stack: awscdk.Stack_Of(scope)}
+	s := Service{Construct: b.scope}
+
+	s.Table = b.table()
+	s.API = b.api(s.Table)
+	s.Live = awslambda.NewAlias(b.scope, jsii.String("Live"), &awslambda.AliasProps{
+		AliasName: jsii.String("live"),
+		Version:   s.API.CurrentVersion(),
+	})
+	s.Routes = b.gateway(s.Live)
+	targets := b.balancer(s.Live)
+	s.Relay, s.RelayDLQ = b.relay(s.Table)
+	if len(props.Consumes) > 0 {
+		b.consumer(&s)
+	}
+
+	b.output("TableName", s.Table.TableName())
+	b.output("ApiFunctionArn", s.Live.FunctionArn())
+	b.output("TargetGroupArn", targets.Ref())
+	b.output("RelayDlqUrl", s.RelayDLQ.QueueUrl())
+	if s.Consumer != nil {
+		b.output("ConsumerQueueUrl", s.Queue.QueueUrl())
+		b.output("ConsumerDlqUrl", s.ConsumerDLQ.QueueUrl())
+		b.output("RuleDlqUrl", s.RuleDLQ.QueueUrl())
+	}
+	return s
+}
+
+func (p Props) validate() error {
+	switch {
+	case !name.MatchString(p.Name):
+		return fmt.Errorf("service %q: a name has 3 to 20 of a-z, 0-9 and -", p.Name)
+	case p.Collection == "" || p.Host == "":
+		return fmt.Errorf("service %s: Collection and Host are required", p.Name)
+	case len(p.Routes) == 0:
+		return fmt.Errorf("service %s: no routes", p.Name)
+	}
+	return nil
+}
+
+// output is named by its key alone, so that tools read the same names from every stack.
+func (b *builder) output(key string, value *string) {
+	awscdk.NewCfnOutput(b.stack, jsii.String(key), &awscdk.CfnOutputProps{Value: value})
+}
+
+// physical is the name of a resource that people and tools look for by name.
+// Tables have none: they outlive their stack, and a fixed name would keep the
+// stage from being deployed again.
+func (b *builder) physical(part string) *string {
+	return jsii.String("tradewind-" + b.Stage + "-" + b.Name + "-" + part)
+}
+
+func (b *builder) param(key string) *string { return param.Read(b.scope, b.Stage, key) }
+
+func (b *builder) binary(function string) awslambda.Code {
+	return awslambda.Code_FromAsset(jsii.String(filepath.Join(b.Dist, b.Arch, b.Name, function)), nil)
+}

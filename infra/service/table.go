@@ -1,0 +1,49 @@
+package service
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+)
+
+const index = "GSI1"
+
+// table is the service's only store: state, outbox, inbox and idempotency records
+// share it because they are written in one transaction. Capacity is on demand. The
+// data outlives the stack: losing it must take more than removing a stack.
+func (b *builder) table() awsdynamodb.TableV2 {
+	key := func(name string) *awsdynamodb.Attribute {
+		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
+	}
+	return awsdynamodb.NewTableV2(b.scope, jsii.String("Table"), &awsdynamodb.TablePropsV2{
+		PartitionKey: key("PK"),
+		SortKey:      key("SK"),
+		GlobalSecondaryIndexes: &[]*awsdynamodb.GlobalSecondaryIndexPropsV2{{
+			IndexName:      jsii.String(index),
+			PartitionKey:   key(index + "PK"),
+			SortKey:        key(index + "SK"),
+			ProjectionType: awsdynamodb.ProjectionType_ALL,
+		}},
+		TimeToLiveAttribute: jsii.String("expiresAt"),
+		DynamoStream:        awsdynamodb.StreamViewType_NEW_IMAGE,
+		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
+			PointInTimeRecoveryEnabled: jsii.Bool(true),
+		},
+		DeletionProtection: jsii.Bool(true),
+		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+	})
+}
+
+// useTable is what a function that owns its data needs: point reads, queries of the
+// table and its index, and the actions that make up a transaction. There is no
+// Scan, and a transaction needs no permission of its own.
+func useTable(t awsdynamodb.TableV2) []awsiam.PolicyStatement {
+	return []awsiam.PolicyStatement{
+		allow([]string{
+			"dynamodb:GetItem", "dynamodb:Query",
+			"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem",
+		}, t.TableArn()),
+		allow([]string{"dynamodb:Query"}, awscdk.Fn_Join(jsii.String(""), &[]*string{t.TableArn(), jsii.String("/index/" + index)})),
+	}
+}

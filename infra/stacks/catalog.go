@@ -1,0 +1,21 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"tradewind/infra/service"
+)
+
+func catalogService(awscdk.Stack, string) service.Props {
+	return service.Props{
+		Collection: "products",
+		Host:       "catalog-service",
+		Routes: []service.Route{
+			service.Public("GET", ""),
+			service.Public("GET", "/{id}"),
+			service.SignedIn("POST", ""),
+			service.SignedIn("PATCH", "/{id}"),
+			service.SignedIn("DELETE", "/{id}"),
+		},
+	}
+}

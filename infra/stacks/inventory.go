@@ -1,0 +1,27 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"tradewind/events/catalog"
+	"tradewind/events/orders"
+	"tradewind/infra/service"
+)
+
+func inventoryService(awscdk.Stack, string) service.Props {
+	return service.Props{
+		Collection: "stock",
+		Host:       "inventory-service",
+		Routes: []service.Route{
+			service.Public("GET", "/{productId}"),
+			service.SignedIn("PUT", "/{productId}"),
+			service.SignedIn("POST", "/{productId}/adjustments"),
+		},
+		Consumes: []service.Event{
+			{Source: catalog.Source, Type: catalog.TypeProductCreated},
+			{Source: orders.Source, Type: orders.TypeCreated},
+			{Source: orders.Source, Type: orders.TypeConfirmed},
+			{Source: orders.Source, Type: orders.TypeCancelled},
+		},
+	}
+}

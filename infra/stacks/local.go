@@ -1,0 +1,55 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/service"
+)
+
+// bend is everything in which the local endpoint's templates differ from AWS's. It
+// works on the finished stacks: what builds them does not know the difference, so
+// nothing here can reach a template for AWS. Each line has its reason; when the
+// reason goes, the line goes.
+func bend(n network, p platform, services []service.Service) {
+	// Refused as an unknown type, and the stack with it. Replay uses an archive made
+	// through the API.
+	p.stack.Node().TryRemoveChild(p.archive.Node().Id())
+
+	// Accepted, then unusable for preflight. Set through the API after the deployment.
+	p.api.AddPropertyDeletionOverride(jsii.String("CorsConfiguration"))
+
+	// The balancer's DNS name does not resolve. Only the endpoint knows its own port, so
+	// whoever starts it writes the parameter before the first deployment.
+	n.stack.Node().TryRemoveChild(n.albURL.Node().Id())
+
+	// Data of a local run is nobody's loss, and what outlives its stack would be in the
+	// way of the next run.
+	p.pool.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
+	p.pool.Node().DefaultChild().(awscognito.CfnUserPool).SetDeletionProtection(jsii.String("INACTIVE"))
+	for _, s := range services {
+		s.Table.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
+		s.Table.Node().DefaultChild().(awsdynamodb.CfnGlobalTable).
+			AddPropertyOverride(jsii.String("Replicas.0.DeletionProtectionEnabled"), false)
+	}
+
+	// The endpoint speaks plain HTTP, and where it evaluates policies (AUTH=true) the
+	// queues' demand for TLS would refuse every call. It is each policy's first
+	// statement, and a dead-letter queue's only one.
+	for _, s := range services {
+		for _, queue := range []awssqs.Queue{s.RelayDLQ, s.ConsumerDLQ} {
+			if queue != nil {
+				queue.Node().TryRemoveChild(jsii.String("Policy"))
+			}
+		}
+		for _, queue := range []awssqs.Queue{s.Queue, s.RuleDLQ} {
+			if queue != nil {
+				queue.Node().FindChild(jsii.String("Policy")).Node().DefaultChild().(awssqs.CfnQueuePolicy).
+					AddPropertyDeletionOverride(jsii.String("PolicyDocument.Statement.0"))
+			}
+		}
+	}
+}

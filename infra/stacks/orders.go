@@ -1,0 +1,30 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+
+	"tradewind/events/inventory"
+	"tradewind/events/payments"
+	"tradewind/infra/service"
+)
+
+func ordersService(awscdk.Stack, string) service.Props {
+	return service.Props{
+		Collection: "orders",
+		Host:       "order-service",
+		Routes: []service.Route{
+			service.SignedIn("POST", ""),
+			service.SignedIn("GET", ""),
+			service.SignedIn("GET", "/{id}"),
+			service.SignedIn("POST", "/{id}/cancellation"),
+			service.SignedIn("GET", "/{id}/history"),
+		},
+		Consumes: []service.Event{
+			{Source: inventory.Source, Type: inventory.TypeStockRejected},
+			{Source: payments.Source, Type: payments.TypeCaptured},
+			{Source: payments.Source, Type: payments.TypeDeclined},
+			{Source: payments.Source, Type: payments.TypeRefunded},
+		},
+		CallsServices: true, // prices come from the catalog
+	}
+}

@@ -1,0 +1,100 @@
+// Package stacks assembles a stage of the platform: the network, what all services
+// share, and one stack for each service.
+//
+// It exists apart from main so that tests synthesise exactly what is deployed. A
+// stack never refers to another stack's construct, only to parameters (package
+// param); the declared dependencies order a deployment of everything and can be
+// ignored when one stack is deployed alone.
+package stacks
+
+import (
+	"fmt"
+	"regexp"
+	"runtime"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/constructs-go/constructs/v10"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/service"
+)
+
+// Config is what distinguishes one synthesis from another.
+type Config struct {
+	Stage string // part of every name; default dev
+	Local bool   // for the local endpoint, see local.go
+	Arch  string // GOARCH of the functions; default arm64, locally this machine's
+	Dist  string // folder of the binaries; default build
+}
+
+// FromContext reads the configuration from the app's context, where the CDK's tools
+// put it. A flag given on their command line arrives as text.
+func FromContext(app constructs.Node) Config {
+	text := func(key, otherwise string) string {
+		if v := app.TryGetContext(jsii.String(key)); v != nil && v != "" {
+			return fmt.Sprint(v)
+		}
+		return otherwise
+	}
+	c := Config{Local: text("local", "false") == "true"}
+	arch := "arm64"
+	if c.Local {
+		arch = runtime.GOARCH
+	}
+	c.Stage, c.Arch, c.Dist = text("stage", "dev"), text("arch", arch), text("dist", "build")
+	return c
+}
+
+// flags are the CDK's corrections of its own past behaviour that concern what is
+// used here. They are set in code because the app also runs without the CDK's tools.
+var flags = map[string]interface{}{
+	"@aws-cdk/aws-iam:minimizePolicies":         true,
+	"@aws-cdk/aws-lambda:recognizeLayerVersion": true,
+	"@aws-cdk/aws-lambda:recognizeVersionProps": true,
+	"@aws-cdk/core:validateAgainstDefaultRules": true,
+	"@aws-cdk/core:checkSecretUsage":            true,
+	"@aws-cdk/core:target-partitions":           []string{"aws"},
+}
+
+// NewApp is an app without the noise (usage reports, construct paths) that would
+// make a template change when nothing deployed does.
+func NewApp(props awscdk.AppProps) awscdk.App {
+	props.AnalyticsReporting = jsii.Bool(false)
+	props.PostCliContext = &flags
+	return awscdk.NewApp(&props)
+}
+
+// stageName leaves room for the longest name made from it, a target group's.
+var stageName = regexp.MustCompile(`^[a-z][a-z0-9]{0,7}$`)
+
+// Build adds a whole stage to the app.
+func Build(app awscdk.App, c Config) error {
+	if !stageName.MatchString(c.Stage) {
+		return fmt.Errorf("stage %q: a letter, then at most 7 letters or digits, all lower case", c.Stage)
+	}
+	if c.Arch != "arm64" && c.Arch != "amd64" {
+		return fmt.Errorf("arch %q: Lambda runs arm64 and amd64", c.Arch)
+	}
+	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c.Stage)
+	p := newPlatform(newStack(app, c, "platform", "Event bus, HTTP API and user pool"), c.Stage)
+	var made []service.Service
+	for _, s := range services {
+		stack := newStack(app, c, s.name, "Service "+s.name)
+		stack.AddStackDependency(n.stack, jsii.String("reads its parameters"))
+		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
+		props := s.props(stack, c.Stage)
+		props.Name, props.Stage, props.Arch, props.Dist = s.name, c.Stage, c.Arch, c.Dist
+		made = append(made, service.New(stack, "Service", props))
+	}
+	if c.Local {
+		bend(n, p, made)
+	}
+	return nil
+}
+
+func newStack(app awscdk.App, c Config, name, description string) awscdk.Stack {
+	return awscdk.NewStack(app, jsii.String("tradewind-"+c.Stage+"-"+name), &awscdk.StackProps{
+		Description: jsii.String("Tradewind " + c.Stage + ": " + description),
+		Tags:        &map[string]*string{"project": jsii.String("tradewind"), "stage": jsii.String(c.Stage)},
+	})
+}

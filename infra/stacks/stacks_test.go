@@ -1,0 +1,663 @@
+package stacks
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestStacks(t *testing.T) {
+	want := []string{"network", "platform"}
+	for _, s := range services {
+		want = append(want, s.name)
+	}
+	slices.Sort(want)
+	targets(t, func(t *testing.T, all map[string]template) {
+		if diff := cmp.Diff(want, slices.Sorted(maps.Keys(all))); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// A stack deploys, rolls back and goes alone: it exports nothing, imports nothing, and
+// reads only what the two shared stacks write.
+func TestStacksStandAlone(t *testing.T) {
+	all := onAWS()
+	written := map[string]bool{}
+	for _, shared := range []string{"network", "platform"} {
+		for _, p := range all[shared].of("AWS::SSM::Parameter") {
+			written[p.at("Name").(string)] = true
+		}
+	}
+	for stack, tpl := range all {
+		if strings.Contains(tpl.raw, "Fn::ImportValue") {
+			t.Errorf("%s imports a value", stack)
+		}
+		for name, o := range tpl.Outputs {
+			if o.Export != nil {
+				t.Errorf("%s exports %s", stack, name)
+			}
+		}
+		for _, p := range tpl.Parameters {
+			if strings.HasPrefix(p.Default, "/cdk-bootstrap/") {
+				continue
+			}
+			if !written[p.Default] {
+				t.Errorf("%s reads %q, which no shared stack writes", stack, p.Default)
+			}
+		}
+	}
+}
+
+func TestTemplateChangesOnlyWithItsService(t *testing.T) {
+	writeBinary(dist(), "catalog", "api", "version 2")
+	defer writeBinary(dist(), "catalog", "api", "version 1")
+	before, after := onAWS(), synth("changed", Config{Stage: stage, Arch: "arm64", Dist: dist()})
+	for stack := range before {
+		if changed := before[stack].raw != after[stack].raw; changed != (stack == "catalog") {
+			t.Errorf("after a change of catalog/api, %s changed: %v", stack, changed)
+		}
+	}
+}
+
+func TestEveryFunctionHasItsOwnAsset(t *testing.T) {
+	seen := map[any]string{}
+	for _, f := range functions(onAWS()) {
+		key := f.at("Code", "S3Key")
+		if other, taken := seen[key]; taken {
+			t.Errorf("%s and %s share an asset", f, other)
+		}
+		seen[key] = f.String()
+	}
+}
+
+// The whole difference between the two kinds of templates. Whatever is added here is
+// something that a green local run says nothing about.
+func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
+	want := []string{
+		"every service: AWS::DynamoDB::GlobalTable deletion",
+		"every service: AWS::DynamoDB::GlobalTable.Replicas",
+		"every service: AWS::SQS::QueuePolicy missing",
+		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
+		"network: AWS::SSM::Parameter /network/alb-url missing",
+		"platform: AWS::ApiGatewayV2::Api.CorsConfiguration",
+		"platform: AWS::Cognito::UserPool deletion",
+		"platform: AWS::Cognito::UserPool.DeletionProtection",
+		"platform: AWS::Events::Archive missing",
+	}
+	found := map[string]int{}
+	aws, local := onAWS(), locally()
+	for stack, tpl := range aws {
+		where := stack
+		if stack != "network" && stack != "platform" {
+			where = "every service"
+		}
+		for id, r := range tpl.Resources {
+			l, ok := local[stack].Resources[id]
+			what := where + ": " + r.Type
+			switch {
+			case !ok && r.Type == "AWS::SSM::Parameter":
+				found[what+" "+strings.TrimPrefix(r.at("Name").(string), "/tradewind/"+stage)+" missing"]++
+				continue
+			case !ok:
+				found[what+" missing"]++
+				continue
+			case l.DeletionPolicy != r.DeletionPolicy:
+				found[what+" deletion"]++
+			}
+			for property := range r.Properties {
+				if !cmp.Equal(r.Properties[property], l.Properties[property]) {
+					found[what+"."+property]++
+				}
+			}
+		}
+		for id := range local[stack].Resources {
+			if _, ok := tpl.Resources[id]; !ok {
+				t.Errorf("%s exists only locally in %s", id, stack)
+			}
+		}
+	}
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(found))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestConfig(t *testing.T) {
+	tests := map[string]Config{
+		"a stage's name is too long for a target group": {Stage: "production1", Arch: "arm64"},
+		"a stage's name is not a DNS label":             {Stage: "Dev", Arch: "arm64"},
+		"Lambda does not run it":                        {Stage: "dev", Arch: "riscv64"},
+	}
+	for name, c := range tests {
+		t.Run(name, func(t *testing.T) {
+			if err := Build(nil, c); err == nil {
+				t.Error("accepted")
+			}
+		})
+	}
+}
+
+func TestTables(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, s := range services {
+			n := 0
+			for id, table := range all[s.name].of("AWS::DynamoDB::GlobalTable") {
+				n++
+				for path, want := range map[string]any{
+					"BillingMode":                           "PAY_PER_REQUEST",
+					"StreamSpecification/StreamViewType":    "NEW_IMAGE",
+					"TimeToLiveSpecification/AttributeName": "expiresAt",
+					"TimeToLiveSpecification/Enabled":       true,
+				} {
+					outer, inner, nested := strings.Cut(path, "/")
+					got := table.at(outer)
+					if nested {
+						got = table.at(outer, inner)
+					}
+					if got != want {
+						t.Errorf("%s/%s: %s is %v, want %v", s.name, id, path, got, want)
+					}
+				}
+				if table.at("Replicas", 0, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") != true {
+					t.Errorf("%s/%s cannot be restored to a point in time", s.name, id)
+				}
+			}
+			if n != 1 {
+				t.Errorf("%s has %d tables, want 1", s.name, n)
+			}
+		}
+	})
+	for _, s := range services {
+		for id, table := range onAWS()[s.name].of("AWS::DynamoDB::GlobalTable") {
+			if table.DeletionPolicy != "Retain" || table.at("Replicas", 0, "DeletionProtectionEnabled") != true {
+				t.Errorf("%s/%s can be lost with its stack", s.name, id)
+			}
+		}
+	}
+}
+
+func TestFunctions(t *testing.T) {
+	house := []string{"STAGE", "SERVICE_NAME", "TABLE_NAME"}
+	want := map[string][]string{
+		"api":               {"CURSOR_KEY"},
+		"relay":             {"BUS_NAME", "DLQ_URL"},
+		"users/api":         {"USER_POOL_ID", "USER_POOL_CLIENT_ID"},
+		"orders/api":        {"ALB_URL"},
+		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
+	}
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, f := range functions(all) {
+			vars := slices.Sorted(slices.Values(slices.Concat(house, want[f.kind], want[f.String()])))
+			if diff := cmp.Diff(vars, slices.Sorted(maps.Keys(f.at("Environment", "Variables").(map[string]any)))); diff != "" {
+				t.Errorf("%s: environment: %s", f, diff)
+			}
+			if f.at("Runtime") != "provided.al2023" || f.at("TracingConfig", "Mode") != "Active" {
+				t.Errorf("%s: runtime %v, tracing %v", f, f.at("Runtime"), f.at("TracingConfig", "Mode"))
+			}
+			if timeout := f.at("Timeout").(float64); f.kind == "api" && timeout >= 29 {
+				t.Errorf("%s: may take %v s, and the gateway waits 29", f, timeout)
+			}
+			logs := all[f.stack].Resources[ref(f.at("LoggingConfig", "LogGroup"))]
+			if logs.at("LogGroupName") != "/aws/lambda/"+f.at("FunctionName").(string) || logs.at("RetentionInDays") != 30.0 {
+				t.Errorf("%s: logs go to %v and stay %v days", f, logs.at("LogGroupName"), logs.at("RetentionInDays"))
+			}
+			if inside := f.at("VpcConfig") != nil; inside != (f.String() == "orders/api") {
+				t.Errorf("%s: in the network: %v", f, inside)
+			}
+		}
+	})
+}
+
+// What each kind of function may do, whole. A new permission belongs here first.
+func TestLeastPrivilege(t *testing.T) {
+	house := []string{
+		"logs:CreateLogStream on LogGroup", "logs:PutLogEvents on LogGroup",
+		// X-Ray has no resources to limit these to.
+		"xray:PutTelemetryRecords on *", "xray:PutTraceSegments on *",
+	}
+	data := []string{
+		"dynamodb:ConditionCheckItem on GlobalTable", "dynamodb:DeleteItem on GlobalTable", "dynamodb:GetItem on GlobalTable",
+		"dynamodb:PutItem on GlobalTable", "dynamodb:Query on GlobalTable", "dynamodb:UpdateItem on GlobalTable",
+		"dynamodb:Query on GlobalTable/index/GSI1",
+	}
+	kinds := map[string]func(function) []string{
+		"api": func(function) []string { return data },
+		"relay": func(f function) []string {
+			return []string{
+				"dynamodb:DescribeStream on GlobalTable.StreamArn", "dynamodb:GetRecords on GlobalTable.StreamArn",
+				"dynamodb:GetShardIterator on GlobalTable.StreamArn", "dynamodb:ListStreams on GlobalTable/stream/*",
+				"events:PutEvents on {platform/bus-arn}",
+				"sqs:SendMessage on " + f.stack + "-relay-dlq",
+			}
+		},
+		"consumer": func(f function) []string {
+			own := f.stack + "-consumer"
+			return append([]string{
+				"sqs:ChangeMessageVisibility on " + own, "sqs:DeleteMessage on " + own,
+				"sqs:GetQueueAttributes on " + own, "sqs:ReceiveMessage on " + own,
+			}, data...)
+		},
+	}
+	pool := "arn:{AWS::Partition}:cognito-idp:{AWS::Region}:{AWS::AccountId}:userpool/{platform/user-pool-id}"
+	extra := map[string][]string{
+		// Lambda attaches the function to the network with these; what they act on does not exist yet.
+		"orders/api": {
+			"ec2:AssignPrivateIpAddresses on *", "ec2:CreateNetworkInterface on *", "ec2:DeleteNetworkInterface on *",
+			"ec2:DescribeNetworkInterfaces on *", "ec2:DescribeSubnets on *", "ec2:UnassignPrivateIpAddresses on *",
+		},
+		"users/api": {
+			"cognito-idp:AdminCreateUser on " + pool, "cognito-idp:AdminDeleteUser on " + pool, "cognito-idp:AdminDisableUser on " + pool,
+			"cognito-idp:AdminGetUser on " + pool, "cognito-idp:AdminSetUserPassword on " + pool,
+			"cognito-idp:AdminUpdateUserAttributes on " + pool, "cognito-idp:AdminUserGlobalSignOut on " + pool,
+		},
+	}
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, f := range functions(all) {
+			want := slices.Sorted(slices.Values(slices.Concat(house, kinds[f.kind](f), extra[f.String()])))
+			if diff := cmp.Diff(want, f.grants(all[f.stack])); diff != "" {
+				t.Errorf("%s: %s", f, diff)
+			}
+		}
+		for stack, tpl := range all {
+			for id, role := range tpl.of("AWS::IAM::Role") {
+				if role.at("ManagedPolicyArns") != nil || role.at("Policies") != nil {
+					t.Errorf("%s/%s has permissions beside its policy", stack, id)
+				}
+			}
+		}
+	})
+}
+
+func TestRelayMapping(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, f := range functions(all) {
+			if f.kind != "relay" {
+				continue
+			}
+			tpl := all[f.stack]
+			m := tpl.mapping(t, f)
+			var filter map[string]any
+			if err := json.Unmarshal([]byte(m.at("FilterCriteria", "Filters", 0, "Pattern").(string)), &filter); err != nil {
+				t.Fatal(err)
+			}
+			want := map[string]any{
+				"eventName": []any{"INSERT"},
+				"dynamodb":  map[string]any{"NewImage": map[string]any{"entity": map[string]any{"S": []any{"outbox"}}}},
+			}
+			if diff := cmp.Diff(want, filter); diff != "" {
+				t.Errorf("%s: filter: %s", f, diff)
+			}
+			if len(m.at("FilterCriteria", "Filters").([]any)) != 1 {
+				t.Errorf("%s: more than one filter: they are alternatives", f)
+			}
+			if m.at("BisectBatchOnFunctionError") != true || m.at("MaximumRetryAttempts") == nil {
+				t.Errorf("%s: one bad record can block its shard", f)
+			}
+			if got := tpl.describe(m.at("DestinationConfig", "OnFailure", "Destination")); got != f.stack+"-relay-dlq" {
+				t.Errorf("%s: what fails goes to %q", f, got)
+			}
+			if got := tpl.describe(m.at("EventSourceArn")); got != "GlobalTable.StreamArn" {
+				t.Errorf("%s: reads %q", f, got)
+			}
+		}
+	})
+}
+
+// mapping is the event source mapping of a function, which must report partial
+// failures: without that, one bad message fails, and repeats, its whole batch.
+func (t template) mapping(tb testing.TB, f function) resource {
+	tb.Helper()
+	for _, m := range t.of("AWS::Lambda::EventSourceMapping") {
+		if ref(m.at("FunctionName")) != f.id {
+			continue
+		}
+		if diff := cmp.Diff([]any{"ReportBatchItemFailures"}, m.at("FunctionResponseTypes")); diff != "" {
+			tb.Errorf("%s: %s", f, diff)
+		}
+		return m
+	}
+	tb.Fatalf("%s has no event source", f)
+	return resource{}
+}
+
+// Every queue either is a dead-letter queue, kept as long as possible and alarmed on,
+// or has one and leaves its function time for its retries.
+func TestQueues(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for stack, tpl := range all {
+			timeouts := map[string]float64{} // by logical id of the queue
+			for _, f := range functions(map[string]template{stack: tpl}) {
+				if f.kind == "consumer" {
+					timeouts[ref(tpl.mapping(t, f).at("EventSourceArn"))] = f.at("Timeout").(float64)
+				}
+			}
+			for id, q := range tpl.of("AWS::SQS::Queue") {
+				name := q.at("QueueName").(string)
+				if q.at("SqsManagedSseEnabled") != true {
+					t.Errorf("%s is not encrypted", name)
+				}
+				timeout, consumed := timeouts[id]
+				switch {
+				case strings.HasSuffix(name, "-dlq"):
+					if q.at("MessageRetentionPeriod") != float64(14*24*3600) {
+						t.Errorf("%s keeps messages %v s", name, q.at("MessageRetentionPeriod"))
+					}
+					if !tpl.alarmedOn(id) {
+						t.Errorf("%s fills in silence", name)
+					}
+				case !consumed:
+					t.Errorf("%s is read by nobody", name)
+				default:
+					if q.at("VisibilityTimeout").(float64) < 6*timeout {
+						t.Errorf("%s: visibility %v s for a function of %v s", name, q.at("VisibilityTimeout"), timeout)
+					}
+					dlq := tpl.describe(q.at("RedrivePolicy", "deadLetterTargetArn"))
+					if dlq != stack+"-consumer-dlq" || q.at("RedrivePolicy", "maxReceiveCount") != 5.0 {
+						t.Errorf("%s: redrive %v", name, q.at("RedrivePolicy"))
+					}
+				}
+			}
+		}
+	})
+}
+
+func TestQueuesDemandTLS(t *testing.T) {
+	for stack, tpl := range onAWS() {
+		for id := range tpl.of("AWS::SQS::Queue") {
+			if !tpl.refusesPlainHTTP(id) {
+				t.Errorf("%s/%s can be reached without TLS", stack, id)
+			}
+		}
+	}
+}
+
+func (t template) refusesPlainHTTP(queue string) bool {
+	for _, s := range t.queuePolicy(queue) {
+		if s["Effect"] == "Deny" && cmp.Equal(s["Condition"], map[string]any{"Bool": map[string]any{"aws:SecureTransport": "false"}}) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t template) queuePolicy(queue string) []map[string]any {
+	var statements []map[string]any
+	for _, p := range t.of("AWS::SQS::QueuePolicy") {
+		if ref(p.at("Queues", 0)) != queue {
+			continue
+		}
+		for _, s := range p.at("PolicyDocument", "Statement").([]any) {
+			statements = append(statements, s.(map[string]any))
+		}
+	}
+	return statements
+}
+
+func (t template) alarmedOn(queue string) bool {
+	for _, a := range t.of("AWS::CloudWatch::Alarm") {
+		if a.at("MetricName") == "ApproximateNumberOfMessagesVisible" && ref(a.at("Dimensions", 0, "Value")) == queue &&
+			a.at("Threshold") == 1.0 && a.at("AlarmActions", 0) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// One rule per consumer brings exactly the events of the contract, to a queue that
+// lets in nothing else, with a dead-letter queue for what does not arrive.
+func TestRules(t *testing.T) {
+	want := map[string][]string{
+		"inventory":     {"order.cancelled", "order.confirmed", "order.created", "product.created"},
+		"orders":        {"payment.captured", "payment.declined", "payment.refunded", "stock.rejected"},
+		"payments":      {"order.cancelled", "stock.reserved"},
+		"notifications": {"order.cancelled", "order.confirmed", "order.created", "payment.refunded", "stock.depleted", "user.deleted", "user.registered", "user.updated"},
+	}
+	sources := map[string][]string{
+		"inventory":     {"catalog", "orders"},
+		"orders":        {"inventory", "payments"},
+		"payments":      {"inventory", "orders"},
+		"notifications": {"inventory", "orders", "payments", "users"},
+	}
+	targets(t, func(t *testing.T, all map[string]template) {
+		got, gotSources := map[string][]string{}, map[string][]string{}
+		for stack, tpl := range all {
+			for id, r := range tpl.of("AWS::Events::Rule") {
+				if _, second := got[stack]; second {
+					t.Errorf("%s has more than one rule", stack)
+				}
+				got[stack] = texts(r.at("EventPattern", "detail-type"))
+				gotSources[stack] = texts(r.at("EventPattern", "source"))
+				for _, target := range r.at("Targets").([]any) {
+					to := resource{Properties: target.(map[string]any)}
+					dlq := ref(to.at("DeadLetterConfig", "Arn"))
+					if dlq == "" {
+						t.Errorf("%s: what %v does not take is lost", stack, tpl.describe(to.at("Arn")))
+					}
+					for _, queue := range []string{ref(to.at("Arn")), dlq} {
+						if !tpl.letsIn(queue, id) {
+							t.Errorf("%s: %s does not let its rule in", stack, queue)
+						}
+					}
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(sources, gotSources); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// letsIn says whether EventBridge may send to the queue for this rule and for no other.
+func (t template) letsIn(queue, rule string) bool {
+	allowed := 0
+	for _, s := range t.queuePolicy(queue) {
+		if s["Effect"] != "Allow" {
+			continue
+		}
+		condition := resource{Properties: s}.at("Condition", "ArnEquals", "aws:SourceArn")
+		if s["Action"] != "sqs:SendMessage" || ref(condition) != rule {
+			return false
+		}
+		allowed++
+	}
+	return allowed == 1
+}
+
+func texts(v any) []string {
+	var list []string
+	for _, item := range oneOrMany(v) {
+		list = append(list, fmt.Sprint(item))
+	}
+	return list
+}
+
+// The routes of the contract, and who may call them.
+func TestRoutes(t *testing.T) {
+	const signedIn, anyone = true, false
+	want := map[string]bool{
+		"POST /api/users":        anyone,
+		"GET /api/users":         signedIn,
+		"GET /api/users/{id}":    signedIn,
+		"PATCH /api/users/{id}":  signedIn,
+		"DELETE /api/users/{id}": signedIn,
+
+		"GET /api/products":         anyone,
+		"GET /api/products/{id}":    anyone,
+		"POST /api/products":        signedIn,
+		"PATCH /api/products/{id}":  signedIn,
+		"DELETE /api/products/{id}": signedIn,
+
+		"GET /api/stock/{productId}":              anyone,
+		"PUT /api/stock/{productId}":              signedIn,
+		"POST /api/stock/{productId}/adjustments": signedIn,
+
+		"POST /api/orders":                   signedIn,
+		"GET /api/orders":                    signedIn,
+		"GET /api/orders/{id}":               signedIn,
+		"POST /api/orders/{id}/cancellation": signedIn,
+		"GET /api/orders/{id}/history":       signedIn,
+
+		"GET /api/payments":      signedIn,
+		"GET /api/payments/{id}": signedIn,
+
+		"GET /api/notifications":      signedIn,
+		"GET /api/notifications/{id}": signedIn,
+	}
+	for _, collection := range []string{"users", "products", "stock", "orders", "payments", "notifications"} {
+		want["GET /api/"+collection+"/openapi.json"] = anyone
+		want["ANY /api/"+collection] = anyone
+		want["ANY /api/"+collection+"/{proxy+}"] = anyone
+	}
+	targets(t, func(t *testing.T, all map[string]template) {
+		got, names := map[string]bool{}, map[any]string{}
+		for stack, tpl := range all {
+			authorizer := ""
+			for id, a := range tpl.of("AWS::ApiGatewayV2::Authorizer") {
+				authorizer = id
+				if other, taken := names[a.at("Name")]; taken {
+					t.Errorf("%s and %s have authorizers of one name", stack, other)
+				}
+				names[a.at("Name")] = stack
+			}
+			for id, i := range tpl.of("AWS::ApiGatewayV2::Integration") {
+				if called := tpl.Resources[ref(i.at("IntegrationUri"))]; called.Type != "AWS::Lambda::Alias" || i.at("PayloadFormatVersion") != "2.0" {
+					t.Errorf("%s/%s calls a %s with payload %v", stack, id, called.Type, i.at("PayloadFormatVersion"))
+				}
+			}
+			for _, r := range tpl.of("AWS::ApiGatewayV2::Route") {
+				key := r.at("RouteKey").(string)
+				got[key] = r.at("AuthorizationType") == "JWT"
+				if got[key] && ref(r.at("AuthorizerId")) != authorizer {
+					t.Errorf("%s: not its own authorizer", key)
+				}
+				if r.at("AuthorizationScopes") != nil {
+					t.Errorf("%s: a scope would answer an ID token with 403 instead of 401", key)
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+func TestBalancerRules(t *testing.T) {
+	hosts := map[string]string{
+		"users": "user-service", "catalog": "catalog-service", "inventory": "inventory-service",
+		"orders": "order-service", "payments": "payment-service", "notifications": "notification-service",
+	}
+	targets(t, func(t *testing.T, all map[string]template) {
+		priorities, got := map[any]string{}, map[string]string{}
+		for stack, tpl := range all {
+			for id, r := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
+				if other, taken := priorities[r.at("Priority")]; taken {
+					t.Errorf("%s/%s and %s have one priority: rename one of the services", stack, id, other)
+				}
+				priorities[r.at("Priority")] = stack + "/" + id
+				if r.at("Conditions", 0, "Field") == "host-header" {
+					got[stack] = texts(r.at("Conditions", 0, "HostHeaderConfig", "Values"))[0]
+				}
+			}
+			for id, g := range tpl.of("AWS::ElasticLoadBalancingV2::TargetGroup") {
+				if name := g.at("Name").(string); len(name) > 32 {
+					t.Errorf("%s/%s: %q is longer than a target group's name may be", stack, id, name)
+				}
+				if len(g.DependsOn) == 0 {
+					t.Errorf("%s/%s is made before the balancer may call its target", stack, id)
+				}
+			}
+		}
+		if diff := cmp.Diff(hosts, got); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// Only the gateway's API and this service's target group may call a function, and
+// only its alias, so that a deployment can shift traffic.
+func TestInvokePermissions(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for stack, tpl := range all {
+			for id, p := range tpl.of("AWS::Lambda::Permission") {
+				if tpl.Resources[ref(p.at("FunctionName"))].Type != "AWS::Lambda::Alias" {
+					t.Errorf("%s/%s opens more than the alias", stack, id)
+				}
+				arn := tpl.describe(p.at("SourceArn"))
+				ok := regexp.MustCompile(`:\{platform/api-id\}/\*/\*/api/[a-z]+\*$|:targetgroup/tw-test-` + stack + `/\*$`)
+				if !ok.MatchString(arn) {
+					t.Errorf("%s/%s: open to %s", stack, id, arn)
+				}
+			}
+		}
+	})
+}
+
+func TestUserPool(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, p := range all["platform"].of("AWS::Cognito::UserPool") {
+			if p.at("UsernameAttributes") != nil {
+				t.Error("the pool would refuse the platform's own user ids")
+			}
+			if p.at("AliasAttributes", 0) != "email" || p.at("UsernameConfiguration", "CaseSensitive") != false ||
+				p.at("AdminCreateUserConfig", "AllowAdminCreateUserOnly") != true {
+				t.Error("sign-in: ", p.Properties)
+			}
+		}
+		for _, c := range all["platform"].of("AWS::Cognito::UserPoolClient") {
+			want := []any{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+			if diff := cmp.Diff(want, c.at("ExplicitAuthFlows")); diff != "" {
+				t.Error(diff)
+			}
+		}
+	})
+}
+
+// Every event that passes can be replayed, but not after the consumers' inboxes have
+// forgotten it (30 days).
+func TestArchive(t *testing.T) {
+	n := 0
+	for _, a := range onAWS()["platform"].of("AWS::Events::Archive") {
+		n++
+		if days := a.at("RetentionDays").(float64); days == 0 || days >= 30 {
+			t.Errorf("kept for %v days", days)
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d archives", n)
+	}
+}
+
+// The network has no way out: no gateway to the internet, no translation, and
+// DynamoDB only as this account's tables.
+func TestNetworkIsClosed(t *testing.T) {
+	tpl := onAWS()["network"]
+	for _, kind := range []string{"AWS::EC2::InternetGateway", "AWS::EC2::NatGateway", "AWS::EC2::Route", "AWS::EC2::EIP"} {
+		for id := range tpl.of(kind) {
+			t.Errorf("%s is a way out", id)
+		}
+	}
+	for id, lb := range tpl.of("AWS::ElasticLoadBalancingV2::LoadBalancer") {
+		if lb.at("Scheme") != "internal" {
+			t.Errorf("%s faces the internet", id)
+		}
+	}
+	for id, l := range tpl.of("AWS::ElasticLoadBalancingV2::Listener") {
+		var problem struct {
+			Title, Code string
+			Status      int
+		}
+		body := l.at("DefaultActions", 0, "FixedResponseConfig", "MessageBody").(string)
+		if err := json.Unmarshal([]byte(body), &problem); err != nil || problem.Status != 404 || problem.Code == "" {
+			t.Errorf("%s answers unknown hosts with %s", id, body)
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package stacks
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// A synthesis takes seconds, so every test reads the same ones. All have one stage
+// and one architecture: what differs between them is what a test is about.
+const stage = "test"
+
+var dist = sync.OnceValue(func() string {
+	dir := filepath.Join(scratch, "dist")
+	for _, s := range services {
+		for _, fn := range []string{"api", "relay", "consumer"} {
+			writeBinary(dir, s.name, fn, "version 1")
+		}
+	}
+	return dir
+})
+
+var (
+	onAWS   = sync.OnceValue(func() map[string]template { return synth("aws", Config{Stage: stage, Arch: "arm64", Dist: dist()}) })
+	locally = sync.OnceValue(func() map[string]template {
+		return synth("local", Config{Stage: stage, Arch: "arm64", Dist: dist(), Local: true})
+	})
+)
+
+// scratch holds fake binaries and templates for the life of the test process.
+var scratch string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "synth")
+	if err != nil {
+		panic(err)
+	}
+	scratch = dir
+	// The CDK's own validation takes ten seconds of each synthesis. It has its turn when
+	// the templates for AWS are made.
+	os.Setenv("CDK_VALIDATION", "false")
+	code := m.Run()
+	jsii.Close()
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// writeBinary makes what stands in for a compiled function. Each has its own content,
+// or the assets would be one.
+func writeBinary(dist, service, fn, content string) {
+	dir := filepath.Join(dist, "arm64", service, fn)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		panic(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "bootstrap"), []byte(service+fn+content), 0o755); err != nil {
+		panic(err)
+	}
+}
+
+// synth writes a stage's templates and reads them back, by stack name without the
+// stage's prefix.
+func synth(name string, c Config) map[string]template {
+	out := filepath.Join(scratch, name)
+	app := NewApp(awscdk.AppProps{Outdir: jsii.String(out)})
+	if err := Build(app, c); err != nil {
+		panic(err)
+	}
+	app.Synth(nil)
+	files, err := filepath.Glob(filepath.Join(out, "*.template.json"))
+	if err != nil || len(files) == 0 {
+		panic(fmt.Sprint("no templates in ", out, err))
+	}
+	all := map[string]template{}
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			panic(err)
+		}
+		t := template{raw: string(raw)}
+		if err := json.Unmarshal(raw, &t); err != nil {
+			panic(err)
+		}
+		key := strings.TrimSuffix(strings.TrimPrefix(filepath.Base(file), "tradewind-"+stage+"-"), ".template.json")
+		all[key] = t
+	}
+	return all
+}
+
+type template struct {
+	Resources  map[string]resource
+	Parameters map[string]struct{ Type, Default string }
+	Outputs    map[string]struct{ Value, Export any }
+
+	raw string
+}
+
+type resource struct {
+	Type           string
+	Properties     map[string]any
+	DependsOn      []string
+	DeletionPolicy string
+}
+
+// of walks the resources of a type, in the order of their logical ids.
+func (t template) of(kind string) iter.Seq2[string, resource] {
+	return func(yield func(string, resource) bool) {
+		for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+			if r := t.Resources[id]; r.Type == kind && !yield(id, r) {
+				return
+			}
+		}
+	}
+}
+
+// at follows keys and indices into a resource's properties; nil where there is nothing.
+func (r resource) at(path ...any) any {
+	var v any = r.Properties
+	for _, step := range path {
+		switch s := step.(type) {
+		case string:
+			m, _ := v.(map[string]any)
+			v = m[s]
+		case int:
+			list, _ := v.([]any)
+			if s >= len(list) {
+				return nil
+			}
+			v = list[s]
+		}
+	}
+	return v
+}
+
+// ref is the logical id a value points to by Ref, Fn::GetAtt or a Fn::Join that
+// begins with one of them.
+func ref(v any) string {
+	m, _ := v.(map[string]any)
+	if id, ok := m["Ref"].(string); ok {
+		return id
+	}
+	if att, ok := m["Fn::GetAtt"].([]any); ok {
+		return att[0].(string)
+	}
+	if join, ok := m["Fn::Join"].([]any); ok {
+		return ref(join[1].([]any)[0])
+	}
+	return ""
+}
+
+// function is a function with what hangs on it.
+type function struct {
+	id, stack, kind string // kind: api, relay or consumer
+	resource
+}
+
+func (f function) String() string { return f.stack + "/" + f.kind }
+
+func functions(all map[string]template) []function {
+	var found []function
+	for stack, t := range all {
+		for id, r := range t.of("AWS::Lambda::Function") {
+			name := r.at("FunctionName").(string)
+			found = append(found, function{id: id, stack: stack, kind: name[strings.LastIndex(name, "-")+1:], resource: r})
+		}
+	}
+	slices.SortFunc(found, func(a, b function) int { return strings.Compare(a.String(), b.String()) })
+	return found
+}
+
+// grants lists what a function's role may do, each as "action on resource".
+func (f function) grants(t template) []string {
+	role := ref(f.at("Role"))
+	var list []string
+	for _, p := range t.of("AWS::IAM::Policy") {
+		if ref(p.at("Roles", 0)) != role {
+			continue
+		}
+		for _, s := range p.at("PolicyDocument", "Statement").([]any) {
+			statement := s.(map[string]any)
+			for _, action := range oneOrMany(statement["Action"]) {
+				for _, res := range oneOrMany(statement["Resource"]) {
+					list = append(list, fmt.Sprint(action, " on ", t.describe(res)))
+				}
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// describe names a policy's resource for people: the type it refers to and what
+// follows, or the parameter it comes from.
+func (t template) describe(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		if join, ok := v["Fn::Join"].([]any); ok {
+			var b strings.Builder
+			for _, part := range join[1].([]any) {
+				b.WriteString(t.describe(part))
+			}
+			return b.String()
+		}
+		id := ref(v)
+		if r, ok := t.Resources[id]; ok {
+			if name, ok := r.at("QueueName").(string); ok {
+				return strings.TrimPrefix(name, "tradewind-"+stage+"-")
+			}
+			short := r.Type[strings.LastIndex(r.Type, ":")+1:]
+			if att, ok := v["Fn::GetAtt"].([]any); ok && att[1] == "StreamArn" {
+				short += ".StreamArn"
+			}
+			return short
+		}
+		if p, ok := t.Parameters[id]; ok {
+			return "{" + strings.TrimPrefix(p.Default, "/tradewind/"+stage+"/") + "}"
+		}
+		return "{" + id + "}"
+	}
+	return fmt.Sprint(v)
+}
+
+func oneOrMany(v any) []any {
+	if list, ok := v.([]any); ok {
+		return list
+	}
+	return []any{v}
+}
+
+// targets runs an assertion for both kinds of templates.
+func targets(t *testing.T, check func(t *testing.T, all map[string]template)) {
+	t.Helper()
+	t.Run("aws", func(t *testing.T) { check(t, onAWS()) })
+	t.Run("local", func(t *testing.T) { check(t, locally()) })
+}

@@ -1,0 +1,44 @@
+package stacks
+
+import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/param"
+	"tradewind/infra/service"
+)
+
+// usersService is the only one that may touch the user pool.
+func usersService(stack awscdk.Stack, stage string) service.Props {
+	pool := param.Read(stack, stage, param.UserPoolID)
+	return service.Props{
+		Collection: "users",
+		Host:       "user-service",
+		Routes: []service.Route{
+			service.Public("POST", ""),
+			service.SignedIn("GET", ""),
+			service.SignedIn("GET", "/{id}"),
+			service.SignedIn("PATCH", "/{id}"),
+			service.SignedIn("DELETE", "/{id}"),
+		},
+		API: service.Function{
+			Env: map[string]*string{
+				"USER_POOL_ID":        pool,
+				"USER_POOL_CLIENT_ID": param.Read(stack, stage, param.UserPoolClientID),
+			},
+			Allow: []awsiam.PolicyStatement{
+				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+					Actions: jsii.Strings(
+						"cognito-idp:AdminCreateUser", "cognito-idp:AdminSetUserPassword", "cognito-idp:AdminGetUser",
+						"cognito-idp:AdminUpdateUserAttributes", "cognito-idp:AdminDeleteUser",
+						"cognito-idp:AdminDisableUser", "cognito-idp:AdminUserGlobalSignOut",
+					),
+					Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
+						Service: jsii.String("cognito-idp"), Resource: jsii.String("userpool"), ResourceName: pool,
+					})},
+				}),
+			},
+		},
+	}
+}

@@ -1,0 +1,37 @@
+// Command consumer is the Lambda function that handles the events the inventory
+// service consumes.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	event "tradewind/events/inventory"
+	"tradewind/functions/inventory"
+	eventhandlers "tradewind/functions/inventory/internal/consumer"
+	"tradewind/functions/inventory/internal/dynamo"
+	"tradewind/shared/consumer"
+	"tradewind/shared/env"
+	"tradewind/shared/function"
+	"tradewind/shared/id"
+	"tradewind/shared/inbox"
+	"tradewind/shared/logs"
+	"tradewind/shared/outbox"
+	"tradewind/shared/table"
+)
+
+func main() { function.Main(build(os.Getenv)) }
+
+func build(getenv func(string) string) (lambda.Handler, error) {
+	vars := env.From(getenv)
+	tbl := table.FromEnv(vars)
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	svc := inventory.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), time.Now, id.New)
+	c := consumer.New(inbox.New(time.Now), logs.New(os.Stdout, getenv))
+	eventhandlers.Register(c, svc)
+	return c, nil
+}

@@ -1,0 +1,37 @@
+// Package consumer tells the inventory service of new products, and of what
+// becomes of orders.
+package consumer
+
+import (
+	"context"
+
+	"tradewind/events"
+	"tradewind/events/catalog"
+	"tradewind/events/orders"
+	"tradewind/functions/inventory"
+	"tradewind/shared/consumer"
+)
+
+// Register makes c handle the events that move the stock.
+func Register(c *consumer.Consumer, svc *inventory.Service) {
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e catalog.ProductCreatedV1) error {
+		return svc.Open(ctx, e.ProductID)
+	})
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e orders.CreatedV1) error {
+		return svc.OrderCreated(ctx, order(e))
+	})
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e orders.ConfirmedV1) error {
+		return svc.OrderConfirmed(ctx, e.OrderID)
+	})
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e orders.CancelledV1) error {
+		return svc.OrderCancelled(ctx, e.OrderID)
+	})
+}
+
+func order(e orders.CreatedV1) inventory.Order {
+	o := inventory.Order{ID: e.OrderID, UserID: e.UserID, Total: e.Total, PaymentMethod: e.PaymentMethod}
+	for _, item := range e.Items {
+		o.Lines = append(o.Lines, events.Line{ProductID: item.ProductID, Quantity: item.Quantity})
+	}
+	return o
+}

@@ -1,0 +1,34 @@
+// Command api is the Lambda function behind the notifications service's HTTP
+// routes.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	event "tradewind/events/notifications"
+	"tradewind/functions/notifications"
+	"tradewind/functions/notifications/internal/dynamo"
+	"tradewind/functions/notifications/internal/httpapi"
+	"tradewind/shared/cursor"
+	"tradewind/shared/env"
+	"tradewind/shared/function"
+	"tradewind/shared/lambdahttp"
+	"tradewind/shared/logs"
+	"tradewind/shared/outbox"
+	"tradewind/shared/table"
+)
+
+func main() { function.Main(build(os.Getenv)) }
+
+func build(getenv func(string) string) (lambda.Handler, error) {
+	vars := env.From(getenv)
+	tbl, pages := table.FromEnv(vars), cursor.FromEnv(vars)
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	svc := notifications.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, "", time.Now)
+	return lambdahttp.New(httpapi.Routes(svc, pages, logs.New(os.Stdout, getenv))), nil
+}

@@ -1,0 +1,39 @@
+// Command consumer is the Lambda function that handles the events the payments
+// service consumes.
+package main
+
+import (
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	event "tradewind/events/payments"
+	"tradewind/functions/payments"
+	eventhandlers "tradewind/functions/payments/internal/consumer"
+	"tradewind/functions/payments/internal/dynamo"
+	"tradewind/functions/payments/internal/sandbox"
+	"tradewind/shared/consumer"
+	"tradewind/shared/env"
+	"tradewind/shared/function"
+	"tradewind/shared/id"
+	"tradewind/shared/inbox"
+	"tradewind/shared/logs"
+	"tradewind/shared/outbox"
+	"tradewind/shared/table"
+)
+
+func main() { function.Main(build(os.Getenv)) }
+
+func build(getenv func(string) string) (lambda.Handler, error) {
+	vars := env.From(getenv)
+	tbl, limit := table.FromEnv(vars), vars.Duration("PROVIDER_TIMEOUT", 12*time.Second)
+	if err := vars.Err(); err != nil {
+		return nil, err
+	}
+	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
+	svc := payments.NewService(store, sandbox.New(tbl, time.Now), limit, time.Now, id.New)
+	c := consumer.New(inbox.New(time.Now), logs.New(os.Stdout, getenv))
+	eventhandlers.Register(c, svc)
+	return c, nil
+}

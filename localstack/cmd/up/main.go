@@ -1,0 +1,29 @@
+// Command up runs the whole platform on this machine: it builds and deploys it to a
+// local AWS endpoint, fills it, and places one order.
+//
+//	go run ./localstack/cmd/up [-port 4566] [-dir .local] [-oneshot] [-- command args…]
+//
+// It then stays until Ctrl-C. With -oneshot it ends after the order, with success
+// only if that was confirmed. With a command it runs that against the platform, told
+// by TRADEWIND_OUTPUTS and DYNAMODB_ENDPOINT where it is, and ends with its exit code.
+package main
+
+import (
+	"context"
+	"flag"
+	"os"
+
+	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/up"
+)
+
+func main() {
+	leash.Main()
+	var o up.Options
+	flag.IntVar(&o.Port, "port", 4566, "`port` of the endpoint on 127.0.0.1")
+	flag.StringVar(&o.Dir, "dir", ".local", "`folder` for logs, state and outputs.json")
+	flag.BoolVar(&o.OneShot, "oneshot", false, "end after the order")
+	flag.Parse()
+	o.Command = flag.Args()
+	os.Exit(up.Run(up.Interruptible(context.Background()), o))
+}

@@ -1,0 +1,141 @@
+// Package cdk deploys a synthesised app to the local endpoint with the CDK's own
+// command line, wrapped so that it talks to the endpoint (aws-cdk-local).
+//
+// It does not use the CDK's Go API because there is none for deploying; and what
+// is deployed here must be what the same command line deploys to AWS.
+package cdk
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"tradewind/localstack/internal/command"
+	"tradewind/localstack/internal/fault"
+)
+
+// Account is the account the endpoint plays.
+const Account = "000000000000"
+
+// concurrency is how many stacks are deployed at a time.
+const concurrency = "4"
+
+// Tool is the command line, installed in the project, against one endpoint.
+type Tool struct {
+	Root     string // of the project
+	Endpoint string // its URL
+	Region   string
+}
+
+// Outputs are the outputs of stacks: stack name, output name, value.
+type Outputs map[string]map[string]string
+
+// Bootstrap makes the buckets and roles that deployments use.
+func (t Tool) Bootstrap(ctx context.Context, log string) error {
+	return t.run(ctx, log, "the endpoint could not be prepared for deployments",
+		"bootstrap", "aws://"+Account+"/"+t.Region)
+}
+
+// Deploy deploys every stack of an app and returns their outputs, which it also
+// leaves in outputsFile.
+func (t Tool) Deploy(ctx context.Context, app, outputsFile, log string) (Outputs, error) {
+	// "direct" skips change sets: nobody reviews them here, and they take half the time.
+	err := t.run(ctx, log, "the deployment failed",
+		"deploy", "--all", "--app", app, "--require-approval", "never", "--method=direct",
+		"--concurrency", concurrency, "--outputs-file", outputsFile)
+	if err != nil {
+		return nil, err
+	}
+	return ReadOutputs(outputsFile)
+}
+
+// ReadOutputs reads what a deployment left.
+func ReadOutputs(file string) (Outputs, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("read stack outputs: %w", err)
+	}
+	var o Outputs
+	if err := json.Unmarshal(text, &o); err != nil {
+		return nil, fmt.Errorf("read stack outputs %s: %w", file, err)
+	}
+	return o, nil
+}
+
+func (t Tool) run(ctx context.Context, log, what string, args ...string) error {
+	bin := filepath.Join(t.Root, "infra", "node_modules", ".bin", "cdklocal")
+	err := command.Run(ctx, command.Spec{
+		Args: append(append([]string{bin}, args...), "--no-notices", "--no-color", "--ci", "--progress", "events"),
+		Dir:  t.Root,
+		Env:  t.env(os.Getenv),
+		Log:  log,
+	})
+	if err == nil || context.Cause(ctx) != nil {
+		return err
+	}
+	failure, ok := errors.AsType[*fault.Error](err)
+	if !ok {
+		return fault.New(err, "run make tools", "cannot run the CDK: %v", err)
+	}
+	failure.What = what
+	if stack, reason := firstFailure(log); stack != "" {
+		failure.What = fmt.Sprintf("stack %s failed: %s", stack, reason)
+	} else if reason != "" {
+		failure.What += ": " + reason
+	}
+	failure.Do = "mend the cause and run again; the whole story is in the log"
+	return failure
+}
+
+// env is a clean environment: the user's AWS profile must not decide where a local
+// deployment goes.
+func (t Tool) env(getenv func(string) string) []string {
+	return []string{
+		"PATH=" + getenv("PATH"),
+		"HOME=" + getenv("HOME"),
+		"TMPDIR=" + getenv("TMPDIR"),
+		"AWS_ENDPOINT_URL=" + t.Endpoint,
+		"AWS_ENDPOINT_URL_S3=" + t.Endpoint,
+		"AWS_REGION=" + t.Region,
+		"AWS_DEFAULT_REGION=" + t.Region,
+		"AWS_ACCESS_KEY_ID=test",
+		"AWS_SECRET_ACCESS_KEY=test",
+		"AWS_EC2_METADATA_DISABLED=true",
+		"CDK_DISABLE_CLI_TELEMETRY=true",
+		"CDK_DISABLE_VERSION_CHECK=1",
+	}
+}
+
+// How the command line says what went wrong: a resource's event, or the end of a stack.
+var (
+	resourceFailed = regexp.MustCompile(`^(\S+) \|.*\| (?:CREATE|UPDATE|DELETE)_FAILED +\| \S+ +\| (.+)$`)
+	stackFailed    = regexp.MustCompile(`^(?:❌ +)?(\S+) failed: (.+)$`)
+	plainError     = regexp.MustCompile(`^(?:\[?Error\]?|\S*Error|❌ +Deployment failed): (.+)$`)
+)
+
+// firstFailure finds in a log the stack that failed first, and why. Resources
+// cancelled in its wake are not the cause.
+func firstFailure(log string) (stack, reason string) {
+	text, err := os.ReadFile(log)
+	if err != nil {
+		return "", ""
+	}
+	var general string
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		for _, pattern := range []*regexp.Regexp{resourceFailed, stackFailed} {
+			if m := pattern.FindStringSubmatch(line); m != nil && !strings.Contains(m[2], "cancelled") {
+				return m[1], m[2]
+			}
+		}
+		if m := plainError.FindStringSubmatch(line); m != nil && general == "" {
+			general = m[1]
+		}
+	}
+	return "", general
+}

@@ -1,0 +1,221 @@
+// Package endpoint starts, watches and ends the local AWS endpoint.
+//
+// The endpoint is a Python program that runs every Lambda function as a process
+// of its own group. Three things about it need care, and this package takes it:
+// it listens on all interfaces unless told otherwise, its functions inherit its
+// environment (so it gets a clean one, without the user's credentials), and they
+// can outlive it (so the group is on a leash, see package leash).
+//
+// State is not kept between runs: each starts from nothing, which is quicker
+// than to find out what an interrupted run left.
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"tradewind/localstack/internal/command"
+	"tradewind/localstack/internal/fault"
+	"tradewind/localstack/internal/leash"
+)
+
+// Region is the region the endpoint plays.
+const Region = "us-east-1"
+
+const (
+	host      = "127.0.0.1"
+	readyPath = "/_ministack/ready"
+)
+
+// ErrDied is in the error of an endpoint that ended without being asked to.
+var ErrDied = errors.New("the endpoint ended by itself")
+
+// Config says how to start an endpoint.
+type Config struct {
+	Command  []string      // the program; it learns the rest from its environment
+	SitePath string        // folder of the Python start-up module; may be empty
+	Dir      string        // for its state and temporary files
+	Log      string        // the file for what it says
+	Port     int           // on 127.0.0.1
+	Patience time.Duration // until it is ready; zero means 60 s
+}
+
+// Endpoint is a running endpoint.
+type Endpoint struct {
+	port    int
+	log     string
+	process *leash.Process
+	stop    sync.Once
+	stopped chan struct{} // closed by Stop
+	done    chan struct{}
+	err     error
+}
+
+// Start starts an endpoint and waits until it is ready.
+func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
+	if err := free(cfg.Port); err != nil {
+		return nil, err
+	}
+	log, err := os.OpenFile(cfg.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	if err != nil {
+		return nil, fmt.Errorf("open log: %w", err)
+	}
+	defer log.Close()
+	env, err := environment(cfg)
+	if err != nil {
+		return nil, err
+	}
+	process, err := leash.Start(leash.Spec{Args: cfg.Command, Dir: cfg.Dir, Env: env, Stdout: log, Stderr: log})
+	if err != nil {
+		return nil, fault.New(err, "run make tools", "cannot start the endpoint: %v", err)
+	}
+	e := &Endpoint{
+		port: cfg.Port, log: cfg.Log, process: process,
+		stopped: make(chan struct{}), done: make(chan struct{}),
+	}
+	go e.watch()
+	if err := e.ready(ctx, cfg.Patience); err != nil {
+		e.Stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+// URL is the address of the AWS API.
+func (e *Endpoint) URL() string { return "http://" + net.JoinHostPort(host, strconv.Itoa(e.port)) }
+
+// PID is the endpoint's process id and that of its group, in which its functions run.
+func (e *Endpoint) PID() int { return e.process.PID() }
+
+// Done is closed when the endpoint and its functions are gone.
+func (e *Endpoint) Done() <-chan struct{} { return e.done }
+
+// Err, asked after Done, is nil after a Stop and says otherwise how it ended.
+func (e *Endpoint) Err() error { return e.err }
+
+// Stop ends the endpoint and its functions and waits until they are gone.
+func (e *Endpoint) Stop() {
+	e.stop.Do(func() { close(e.stopped) })
+	e.process.Stop()
+	<-e.done
+}
+
+func (e *Endpoint) watch() {
+	<-e.process.Done()
+	select {
+	case <-e.stopped:
+	default:
+		e.err = &fault.Error{
+			What:  fmt.Sprintf("the local endpoint ended by itself (%s)", manner(e.process.Err())),
+			Do:    "nothing is left running; run again, and if it comes back, read its log",
+			Log:   e.log,
+			Tail:  command.Tail(e.log),
+			Cause: ErrDied,
+		}
+	}
+	close(e.done)
+}
+
+func manner(err error) string {
+	if err == nil {
+		return "exit status 0"
+	}
+	return err.Error()
+}
+
+// ready waits until the endpoint says that it is.
+func (e *Endpoint) ready(ctx context.Context, patience time.Duration) error {
+	if patience == 0 {
+		patience = time.Minute
+	}
+	late := time.After(patience)
+	client := &http.Client{Timeout: 2 * time.Second}
+	defer client.CloseIdleConnections()
+	for {
+		if e.answers(ctx, client) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-e.done:
+			return e.err
+		case <-late:
+			return &fault.Error{
+				What: fmt.Sprintf("the local endpoint was not ready within %s", patience),
+				Do:   "see what it waits for in its log, and run again",
+				Log:  e.log,
+				Tail: command.Tail(e.log),
+			}
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func (e *Endpoint) answers(ctx context.Context, client *http.Client) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL()+readyPath, nil)
+	if err != nil {
+		return false
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// environment is everything the endpoint and its functions get to see.
+func environment(cfg Config) ([]string, error) {
+	dirs := map[string]string{"STATE_DIR": "state", "S3_DATA_DIR": "s3", "TMPDIR": "tmp", "HOME": "home"}
+	port := strconv.Itoa(cfg.Port)
+	env := []string{
+		"PATH=" + os.Getenv("PATH"),
+		"LANG=C.UTF-8",
+		"PYTHONPATH=" + cfg.SitePath,
+		"PYTHONUNBUFFERED=1",
+		"BIND_HOST=" + host,
+		"GATEWAY_PORT=" + port,
+		"MINISTACK_HOST=localhost",
+		"MINISTACK_REGION=" + Region,
+		"AWS_DEFAULT_REGION=" + Region,
+		"AWS_ACCESS_KEY_ID=test",
+		"AWS_SECRET_ACCESS_KEY=test",
+		"AWS_ENDPOINT_URL=http://" + net.JoinHostPort(host, port),
+		"IOT_MTLS_ENABLED=0", // it would listen on all interfaces
+		"SFTP_ENABLED=0",
+		"LAMBDA_EXECUTOR=local",
+		"PERSIST_STATE=0",
+	}
+	for name, dir := range dirs {
+		path := filepath.Join(cfg.Dir, dir)
+		if err := os.MkdirAll(path, 0o700); err != nil {
+			return nil, fmt.Errorf("prepare the endpoint's folder: %w", err)
+		}
+		env = append(env, name+"="+path)
+	}
+	return env, nil
+}
+
+// free makes sure that the port is nobody's. Somebody may still take it before
+// the endpoint does; then the endpoint ends and its log says why.
+func free(port int) error {
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+	if err == nil {
+		return listener.Close()
+	}
+	if !errors.Is(err, syscall.EADDRINUSE) {
+		return fault.New(err, "choose another port: make run PORT=4567", "cannot listen on port %d: %v", port, err)
+	}
+	return fault.New(err, fmt.Sprintf("stop it, or choose another port: make run PORT=%d", port+1),
+		"port %d on %s is taken%s", port, host, by(port))
+}

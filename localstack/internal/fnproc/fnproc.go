@@ -1,0 +1,58 @@
+// Package fnproc finds the processes in which a local endpoint runs its functions,
+// so that a test can kill one in the middle of its work, as AWS may at any time.
+//
+// It looks in /proc, so it works on Linux only, and sees no more than its user may.
+package fnproc
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// Supported says whether processes can be found here.
+func Supported() bool {
+	_, err := os.Stat("/proc/self/environ")
+	return err == nil
+}
+
+// Find returns the ids of the processes that run a function of the endpoint at a
+// URL. The function's environment tells both; the executable's path does not, for
+// it is named after its content.
+func Find(endpoint, function string) []int {
+	var found []int
+	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
+	for _, path := range paths {
+		environ, err := os.ReadFile(path)
+		if err != nil || !has(environ, "AWS_ENDPOINT_URL="+endpoint) || !has(environ, "AWS_LAMBDA_FUNCTION_NAME="+function) {
+			continue
+		}
+		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
+			found = append(found, pid)
+		}
+	}
+	return found
+}
+
+// Kill ends every process that runs a function, at once and without warning, and
+// returns how many there were.
+func Kill(endpoint, function string) int {
+	n := 0
+	for _, pid := range Find(endpoint, function) {
+		if syscall.Kill(pid, syscall.SIGKILL) == nil {
+			n++
+		}
+	}
+	return n
+}
+
+func has(environ []byte, variable string) bool {
+	for entry := range bytes.SplitSeq(environ, []byte{0}) {
+		if string(entry) == variable {
+			return true
+		}
+	}
+	return false
+}

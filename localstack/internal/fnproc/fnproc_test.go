@@ -1,0 +1,47 @@
+package fnproc_test
+
+import (
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"tradewind/localstack/internal/fnproc"
+)
+
+func TestKillFindsTheFunctionOfTheEndpoint(t *testing.T) {
+	if !fnproc.Supported() {
+		t.Skip("there is no /proc here")
+	}
+	const url, name = "http://127.0.0.1:1", "fnproc-test"
+	start := func(url, name string) *exec.Cmd {
+		t.Helper()
+		cmd := exec.Command("sleep", "60")
+		cmd.Env = []string{"AWS_ENDPOINT_URL=" + url, "AWS_LAMBDA_FUNCTION_NAME=" + name}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill() })
+		return cmd
+	}
+	wanted := start(url, name)
+	start(url, name+"-other")
+	start(url+"2", name)
+
+	for range 100 { // until the command runs, its environment is ours
+		if len(fnproc.Find(url, name)) == 1 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := fnproc.Kill(url, name); n != 1 {
+		t.Fatalf("Kill = %d", n)
+	}
+	_ = wanted.Wait()
+	if status := wanted.ProcessState.Sys().(syscall.WaitStatus); status.Signal() != syscall.SIGKILL {
+		t.Errorf("ended by %v", status)
+	}
+	if n := fnproc.Kill(url, name); n != 0 {
+		t.Errorf("a second Kill = %d", n)
+	}
+}

@@ -1,0 +1,305 @@
+// Package up brings the whole platform up on this machine, step by step: tools,
+// build, synth, endpoint, bootstrap, deploy, mend, seed, order. It then stays, or
+// runs a command against it, or ends.
+//
+// Whatever happens, it leaves nothing running. The first interrupt ends the step at
+// work and stops the endpoint in order; the second ends everything at once. An
+// endpoint that dies ends the run, whichever step was at work, with its own story
+// rather than the step's "connection refused".
+package up
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"tradewind/localstack/internal/cdk"
+	"tradewind/localstack/internal/command"
+	"tradewind/localstack/internal/endpoint"
+	"tradewind/localstack/internal/fault"
+	"tradewind/localstack/internal/firstorder"
+	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/mend"
+	"tradewind/localstack/internal/outputs"
+	"tradewind/localstack/internal/pool"
+	"tradewind/localstack/internal/progress"
+	"tradewind/localstack/internal/seed"
+	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/summary"
+	"tradewind/localstack/internal/workspace"
+)
+
+// What infra names, by which this package finds it.
+const (
+	app      = "cdk.out/local"
+	stage    = "local"
+	stacks   = "tradewind-" + stage + "-"
+	balancer = "tradewind-" + stage
+	albURL   = "/tradewind/" + stage + "/network/alb-url"
+)
+
+// lateDeath is how long a failed step waits to learn whether the endpoint died
+// under it, which is then the better explanation.
+const lateDeath = 300 * time.Millisecond
+
+// Options say what to do.
+type Options struct {
+	Port    int
+	Dir     string   // for the state of the run, relative to the project's root
+	OneShot bool     // end after the order
+	Command []string // to run against the platform, instead of staying
+}
+
+// run is one run on its way.
+type run struct {
+	Options
+	board    *progress.Board
+	files    *workspace.Workspace
+	endpoint *endpoint.Endpoint
+	stacks   cdk.Outputs
+	outputs  outputs.Outputs
+	shop     *shop.Client
+	seeded   seed.Result
+	ordered  firstorder.Result
+}
+
+// Run does it all and returns the exit code. ctx ends with the cause why.
+func Run(ctx context.Context, o Options) int {
+	out := os.Stdout
+	if len(o.Command) > 0 {
+		out = os.Stderr // the command's output may be somebody's input
+	}
+	r := &run{Options: o, board: progress.New(out)}
+	code, err := r.all(ctx)
+	if err == nil {
+		return code
+	}
+	r.board.Fail(err)
+	if asked, ok := errors.AsType[*Interrupt](err); ok {
+		return asked.ExitCode()
+	}
+	return 1
+}
+
+// all returns the exit code of a run that did what it should, or the reason why it
+// did not. By then nothing of it is left running.
+func (r *run) all(ctx context.Context) (code int, err error) {
+	here, err := os.Getwd()
+	if err != nil {
+		return 0, err
+	}
+	root, err := workspace.FindRoot(here)
+	if err != nil {
+		return 0, err
+	}
+	if r.files, err = workspace.Open(root, r.Dir); err != nil {
+		return 0, err
+	}
+	defer r.files.Close()
+
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer r.stop()
+	if err := r.bringUp(ctx, cancel); err != nil {
+		return 0, r.explain(ctx, err)
+	}
+	fmt.Fprintf(r.board, "ready in %s\n", r.board.Total())
+	if len(r.Command) > 0 {
+		code, err = r.command(ctx)
+		if err != nil {
+			err = r.explain(ctx, err)
+		}
+		return code, err
+	}
+	r.ordered.Print(r.board)
+	if r.OneShot {
+		return 0, nil
+	}
+	summary.Print(r.board, r.outputs, r.seeded, r.files.Shown(r.files.Outputs()))
+	fmt.Fprint(r.board, "\nrunning until Ctrl-C\n")
+	<-ctx.Done()
+	if cause := context.Cause(ctx); !errors.As(cause, new(*Interrupt)) {
+		return 0, cause
+	}
+	return 0, nil
+}
+
+// bringUp takes the steps. Each one's log is named after it.
+func (r *run) bringUp(ctx context.Context, cancel context.CancelCauseFunc) error {
+	steps := []struct {
+		name string
+		work func(ctx context.Context, log string, note func(string)) (remark string, err error)
+	}{
+		{"tools", r.make("tools")},
+		{"build", r.make("build")},
+		{"synth", r.make("synth-local")},
+		{"endpoint", func(ctx context.Context, log string, _ func(string)) (string, error) {
+			return r.startEndpoint(ctx, cancel, log)
+		}},
+		{"bootstrap", r.bootstrap},
+		{"deploy", r.deploy},
+		{"mend", r.mend},
+		{"seed", r.seed},
+		{"order", r.order},
+	}
+	for _, s := range steps {
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		log := r.files.Log(s.name)
+		var heard latest
+		err := r.board.Step(s.name, func() string { return heard.or(command.LastLine(log)) }, func() (string, error) {
+			return s.work(ctx, log, heard.note)
+		})
+		if err != nil {
+			return r.advise(s.name, err)
+		}
+	}
+	return nil
+}
+
+// advise adds to a failure that comes without advice where to look: what the
+// platform answered wrongly, the endpoint's log explains.
+func (r *run) advise(step string, err error) error {
+	if _, ok := errors.AsType[*fault.Error](err); ok || r.endpoint == nil {
+		return err
+	}
+	return fault.New(err, "see what the functions logged, in "+r.files.Shown(r.files.Log("endpoint")), "step %s failed: %v", step, err)
+}
+
+// make is a step that is a target of the Makefile.
+func (r *run) make(target string) func(context.Context, string, func(string)) (string, error) {
+	return func(ctx context.Context, log string, _ func(string)) (string, error) {
+		return "", command.Run(ctx, command.Spec{
+			Args: []string{"make", target},
+			Dir:  r.files.Root,
+			Log:  log,
+			Do:   "mend what it says and run again",
+		})
+	}
+}
+
+func (r *run) startEndpoint(ctx context.Context, cancel context.CancelCauseFunc, log string) (string, error) {
+	root := r.files.Root
+	e, err := endpoint.Start(ctx, endpoint.Config{
+		Command:  []string{root + "/.local/tools/venv/bin/python", "-m", "ministack"},
+		SitePath: root + "/localstack/sitecustomize",
+		Dir:      r.files.EndpointDir(),
+		Log:      log,
+		Port:     r.Port,
+	})
+	if err != nil {
+		return "", err
+	}
+	r.endpoint = e
+	go func() {
+		<-e.Done()
+		if err := e.Err(); err != nil {
+			cancel(err)
+		}
+	}()
+	return e.URL(), nil
+}
+
+// bootstrap prepares the account, and puts into it what the stacks will look for.
+func (r *run) bootstrap(ctx context.Context, log string, _ func(string)) (string, error) {
+	if err := r.cdk().Bootstrap(ctx, log); err != nil {
+		return "", err
+	}
+	address := mend.BalancerURL(r.endpoint.URL(), balancer)
+	return "", mend.BalancerAddress(ctx, r.aws(), albURL, address)
+}
+
+func (r *run) deploy(ctx context.Context, log string, _ func(string)) (string, error) {
+	var err error
+	r.stacks, err = r.cdk().Deploy(ctx, app, r.files.StackOutputs(), log)
+	return fmt.Sprintf("%d stacks", len(r.stacks)), err
+}
+
+func (r *run) mend(ctx context.Context, _ string, _ func(string)) (string, error) {
+	api := r.stacks[stacks+"platform"]["ApiId"]
+	if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", api); err != nil {
+		return "", err
+	}
+	n, err := mend.Targets(ctx, r.aws(), r.stacks)
+	return fmt.Sprintf("%d targets", n), err
+}
+
+func (r *run) seed(ctx context.Context, _ string, note func(string)) (string, error) {
+	r.outputs = describe(r.endpoint.URL(), r.stacks)
+	r.shop = shop.New(r.outputs.APIURL)
+	users := pool.New(r.aws(), r.outputs.UserPoolID, r.outputs.ClientID)
+	var err error
+	if r.seeded, err = seed.Run(ctx, r.shop, users, note); err != nil {
+		return "", err
+	}
+	r.outputs.Admin = outputs.Identity{UserID: r.seeded.Admin.UserID, Token: r.seeded.Admin.Token}
+	r.outputs.Customer = outputs.Identity{UserID: r.seeded.Customer.UserID, Token: r.seeded.Customer.Token}
+	for _, p := range r.seeded.Products {
+		r.outputs.Products = append(r.outputs.Products, p.ID)
+	}
+	return fmt.Sprintf("2 users, %d products", len(r.seeded.Products)), outputs.Write(r.files.Outputs(), r.outputs)
+}
+
+func (r *run) order(ctx context.Context, _ string, note func(string)) (string, error) {
+	var err error
+	r.ordered, err = firstorder.Place(ctx, r.shop.As(r.seeded.Customer.Token), r.seeded.Products, note)
+	if err != nil {
+		return "", fmt.Errorf("no confirmed order: %w", err)
+	}
+	return fmt.Sprintf("confirmed after %d ms", r.ordered.Took.Milliseconds()), nil
+}
+
+// command runs what was given after "--" with the platform's whereabouts in its
+// environment, and returns its exit code.
+func (r *run) command(ctx context.Context) (int, error) {
+	err := leash.Run(ctx, leash.Spec{
+		Args: r.Command,
+		Env: append(os.Environ(),
+			"TRADEWIND_OUTPUTS="+r.files.Outputs(),
+			"DYNAMODB_ENDPOINT="+r.endpoint.URL(),
+		),
+		Stdout: os.Stdout,
+		Stderr: os.Stderr,
+	})
+	if exit, ok := errors.AsType[*leash.ExitError](err); ok && context.Cause(ctx) == nil {
+		if exit.Signal != 0 {
+			return 128 + int(exit.Signal), nil
+		}
+		return exit.Code, nil
+	}
+	return 0, err
+}
+
+// explain finds the reason behind a failure: what ended the run, if something did.
+func (r *run) explain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return cause
+	}
+	if r.endpoint == nil {
+		return err
+	}
+	select {
+	case <-r.endpoint.Done():
+		if died := r.endpoint.Err(); died != nil {
+			return died
+		}
+	case <-time.After(lateDeath):
+	}
+	return err
+}
+
+func (r *run) stop() {
+	if r.shop != nil {
+		r.shop.Close()
+	}
+	if r.endpoint != nil {
+		r.endpoint.Stop()
+	}
+}
+
+func (r *run) cdk() cdk.Tool {
+	return cdk.Tool{Root: r.files.Root, Endpoint: r.endpoint.URL(), Region: endpoint.Region}
+}

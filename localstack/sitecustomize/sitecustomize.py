@@ -1,0 +1,10 @@
+"""Python loads this module by itself at start, from the endpoint's PYTHONPATH.
+
+The endpoint hands each event to a function over a socket server that leaves
+Nagle's algorithm on; together with delayed acknowledgements this adds 40 ms to
+every invocation.
+"""
+
+import socketserver
+
+socketserver.StreamRequestHandler.disable_nagle_algorithm = True

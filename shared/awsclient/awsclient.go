@@ -12,6 +12,7 @@ package awsclient
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"strings"
@@ -60,11 +61,15 @@ func Config(getenv func(string) string, service string) aws.Config {
 // environment. They outlive it, so there is nothing to refresh.
 func environment(getenv func(string) string) aws.CredentialsProviderFunc {
 	return func(context.Context) (aws.Credentials, error) {
-		return aws.Credentials{
+		creds := aws.Credentials{
 			AccessKeyID:     getenv("AWS_ACCESS_KEY_ID"),
 			SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
 			SessionToken:    getenv("AWS_SESSION_TOKEN"),
 			Source:          "environment",
-		}, nil
+		}
+		if !creds.HasKeys() {
+			return aws.Credentials{}, errors.New("awsclient: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set")
+		}
+		return creds, nil
 	}
 }

@@ -44,6 +44,11 @@ func FromEnv(vars *env.Vars) *http.Client {
 
 // New returns a client for calls to other services.
 func New(cfg Config) *http.Client {
+	balancer := *cfg.Balancer
+	if balancer.Path == "" {
+		balancer.Path = "/" // or JoinPath makes a relative path, which no server takes
+	}
+	cfg.Balancer = &balancer
 	return &http.Client{
 		Timeout: cfg.Timeout,
 		Transport: &transport{cfg, &http.Transport{

@@ -138,28 +138,31 @@ func (c *Consumer) handle(ctx context.Context, m message) (done bool) {
 	return true
 }
 
-func (c *Consumer) dispatch(ctx context.Context, m message) (_ context.Context, name string, err error) {
+// dispatch calls the event's handler. What it learns of the event goes into its
+// results at once, so that the log line of a panic has it too.
+func (c *Consumer) dispatch(ctx context.Context, m message) (traced context.Context, name string, err error) {
+	traced = ctx
 	defer func() {
 		if p := recover(); p != nil {
-			function.LogPanic(ctx, c.log, p)
+			function.LogPanic(traced, c.log, p)
 			err = fmt.Errorf("panic: %v", p)
 		}
 	}()
 	var ev busEvent
 	if err := json.Unmarshal([]byte(m.Body), &ev); err != nil {
-		return ctx, "", apperr.Wrap(err, apperr.Invalid, "event_malformed", "The message is not an event.")
+		return traced, name, apperr.Wrap(err, apperr.Invalid, "event_malformed", "The message is not an event.")
 	}
 	meta := ev.Detail.Metadata
 	name = handlerKey(ev.DetailType, meta.SchemaVersion)
 	t := trace.New(meta.CorrelationID, meta.Traceparent)
 	t.CausationID = meta.EventID
-	ctx = trace.With(ctx, t)
+	traced = trace.With(ctx, t)
 	if meta.EventID == "" {
-		return ctx, name, apperr.New(apperr.Invalid, "event_malformed", "The event has no id.")
+		return traced, name, apperr.New(apperr.Invalid, "event_malformed", "The event has no id.")
 	}
 	handle := c.handlers[name]
 	if handle == nil {
-		return ctx, name, apperr.New(apperr.Invalid, "event_unknown", "No handler takes this event type and version.")
+		return traced, name, apperr.New(apperr.Invalid, "event_unknown", "No handler takes this event type and version.")
 	}
-	return ctx, name, handle(c.inbox.Guard(ctx, meta.EventID), meta, ev.Detail.Data)
+	return traced, name, handle(c.inbox.Guard(traced, meta.EventID), meta, ev.Detail.Data)
 }

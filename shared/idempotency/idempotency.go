@@ -78,10 +78,12 @@ func Do[T any](k *Keeper, r *http.Request, render func(T) httpkit.Answer, effect
 		// The effect changed nothing, but its key is used all the same.
 		err = k.table.Commit(ctx, result)
 	}
-	if err == nil {
+	switch {
+	case err == nil && g == nil:
 		return render(result), nil
-	}
-	if g == nil {
+	case err == nil:
+		return g.answer, nil
+	case g == nil:
 		return httpkit.Answer{}, err
 	}
 	// Whatever went wrong: if this request was answered before, that is its
@@ -90,7 +92,7 @@ func Do[T any](k *Keeper, r *http.Request, render func(T) httpkit.Answer, effect
 	switch {
 	case lookupErr != nil:
 		return httpkit.Answer{}, lookupErr
-	case stored == nil:
+	case stored == nil || stored.ExpiresAt < k.now().Unix() && !errors.Is(err, table.ErrDone):
 		return httpkit.Answer{}, err
 	case stored.PayloadHash != g.payloadHash:
 		return httpkit.Answer{}, apperr.New(apperr.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request; use a new one.")
@@ -122,6 +124,7 @@ type guard struct {
 	payloadHash string
 	render      func(any) httpkit.Answer
 	now         func() time.Time
+	answer      httpkit.Answer // what the record holds
 	committed   bool
 }
 
@@ -148,8 +151,10 @@ func (k *Keeper) guard(r *http.Request, render func(any) httpkit.Answer) (*guard
 		caller = who.UserID
 	}
 	return &guard{
-		key:         table.Key{PK: table.Prefixed("IDEMPOTENCY", hash(caller, r.Method, r.URL.Path, key)), SK: "IDEMPOTENCY"},
-		payloadHash: hash(string(body)),
+		key: table.Key{PK: table.Prefixed("IDEMPOTENCY", hash(caller, r.Method, r.URL.Path, key)), SK: "IDEMPOTENCY"},
+		// With the key, which is stored nowhere: a payload may hold a password,
+		// and its bare hash could be searched for.
+		payloadHash: hash(key, string(body)),
 		render:      render,
 		now:         k.now,
 	}, nil
@@ -157,18 +162,18 @@ func (k *Keeper) guard(r *http.Request, render func(any) httpkit.Answer) (*guard
 
 // Record implements table.Guard.
 func (g *guard) Record(result any) (table.Op, error) {
-	answer := g.render(result)
+	g.answer = g.render(result)
 	now := g.now()
 	rec := record{
 		Key:         g.key,
 		PayloadHash: g.payloadHash,
-		Status:      answer.Status,
-		Header:      make(map[string]string, len(answer.Header)),
-		Body:        answer.Body,
+		Status:      g.answer.Status,
+		Header:      make(map[string]string, len(g.answer.Header)),
+		Body:        g.answer.Body,
 		ExpiresAt:   now.Add(lifetime).Unix(),
 	}
-	for name := range answer.Header {
-		rec.Header[name] = answer.Header.Get(name)
+	for name := range g.answer.Header {
+		rec.Header[name] = g.answer.Header.Get(name)
 	}
 	return table.CreateOrRenew(rec, now, table.ErrDone), nil
 }
@@ -176,15 +181,15 @@ func (g *guard) Record(result any) (table.Op, error) {
 // Committed implements table.Guard.
 func (g *guard) Committed() { g.committed = true }
 
-// stored returns the record of a request; nil where there is none, or one that
-// has expired and waits to be deleted.
+// stored returns the record of a request; nil where there is none. It may have
+// expired and wait to be deleted.
 func (k *Keeper) stored(ctx context.Context, g *guard) (*record, error) {
 	var rec record
 	found, err := k.table.Get(ctx, g.key, &rec)
 	if err != nil {
-		return nil, fmt.Errorf("stored answer: %w", errors.Join(err, ctx.Err()))
+		return nil, fmt.Errorf("stored answer: %w", err)
 	}
-	if !found || rec.ExpiresAt < k.now().Unix() {
+	if !found {
 		return nil, nil
 	}
 	return &rec, nil
@@ -199,7 +204,7 @@ func visibleASCII(s string) bool {
 	return s != "" && len(s) <= 255
 }
 
-// hash joins parts by a byte that none of them holds but the last.
+// hash joins parts by a byte that at most one of them holds.
 func hash(parts ...string) string {
 	h := sha256.New()
 	for i, part := range parts {

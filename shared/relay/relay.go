@@ -151,7 +151,7 @@ func (r *Relay) place(ctx context.Context, entries []entry) error {
 		parked = append(parked, never...)
 		entries = again
 		if err != nil {
-			r.cfg.Log.WarnContext(ctx, "the bus did not answer", "entries", len(entries), "attempt", attempt, "error", err)
+			r.cfg.Log.WarnContext(ctx, "the call to the bus failed", "entries", len(entries), "attempt", attempt, "error", err)
 		}
 	}
 	for _, e := range parked {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -36,7 +37,7 @@ func (d *dynamo) Get(ctx context.Context, key Key) (Item, error) {
 		ConsistentRead: aws.Bool(true),
 	})
 	if err != nil {
-		return nil, err
+		return nil, classify(err)
 	}
 	if len(out.Item) == 0 {
 		return nil, nil
@@ -72,7 +73,7 @@ func (d *dynamo) Query(ctx context.Context, q Query, limit int) ([]Item, error) 
 		in.Limit = aws.Int32(int32(limit - len(items))) //nolint:gosec // a page size
 		out, err := d.client.Query(ctx, in)
 		if err != nil {
-			return nil, err
+			return nil, classify(err)
 		}
 		items = append(items, out.Items...)
 		// A page also ends after 1 MB, short of its limit.
@@ -131,42 +132,47 @@ func (k Key) item() Item {
 }
 
 // classify tells failed conditions from what passes by itself. A cancelled
-// transaction may hold both; then the conditions count, for a repeat would fail
-// on them again. The SDK retries neither: to it, a cancellation is final.
+// transaction may hold both; the SDK repeats neither, for to it a cancellation
+// is final.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+//
+// Other errors that pass the SDK has repeated already, a transaction under one
+// token each time, so that it cannot be made twice. They are not repeated here:
+// what came of the last attempt is not known, and under a new token a change
+// could meet itself and be taken for somebody else's.
 func classify(err error) error {
 	if err == nil {
 		return nil
 	}
 	if tc, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
-		var cancelled Cancelled
-		transient := false
-		for i, reason := range tc.CancellationReasons {
-			switch aws.ToString(reason.Code) {
-			case "None", "":
-			case "ConditionalCheckFailed":
-				cancelled.Failed = append(cancelled.Failed, i)
-			case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
-				transient = true
-			default:
-				return fmt.Errorf("transaction refused (%s: %s): %w", aws.ToString(reason.Code), aws.ToString(reason.Message), err)
-			}
+		return cancelled(tc, err)
+	}
+	if repeatable.IsErrorRetryable(err) == aws.TrueTernary {
+		return unavailable(err)
+	}
+	return err
+}
+
+// repeatable is the SDK's own judgement of what a repeat may cure.
+var repeatable = retry.IsErrorRetryables(retry.DefaultRetryables)
+
+func cancelled(tc *types.TransactionCanceledException, err error) error {
+	var c Cancelled
+	for i, reason := range tc.CancellationReasons {
+		switch aws.ToString(reason.Code) {
+		case "None", "":
+		case "ConditionalCheckFailed":
+			c.Failed = append(c.Failed, i)
+		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
+			c.Contended = true
+		default:
+			return fmt.Errorf("transaction refused (%s: %s): %w", aws.ToString(reason.Code), aws.ToString(reason.Message), err)
 		}
-		switch {
-		case len(cancelled.Failed) > 0:
-			return &cancelled
-		case transient:
-			return &Transient{err}
-		}
-		return err
 	}
-	if _, ok := errors.AsType[*types.TransactionInProgressException](err); ok {
-		return &Transient{err}
-	}
-	if _, ok := errors.AsType[*types.ProvisionedThroughputExceededException](err); ok {
-		return &Transient{err}
-	}
-	if _, ok := errors.AsType[*types.RequestLimitExceeded](err); ok {
+	switch {
+	case len(c.Failed) > 0:
+		return &c
+	case c.Contended:
 		return &Transient{err}
 	}
 	return err

@@ -96,7 +96,15 @@ func (m *Memory) Query(ctx context.Context, q table.Query, limit int) ([]table.I
 			return c == 0 || (c < 0) != q.Descending
 		})
 	}
-	return found[:min(limit, len(found))], nil
+	found = found[:min(limit, len(found))]
+	if q.Index == table.GSI2 {
+		for _, item := range found {
+			maps.DeleteFunc(item, func(name string, _ types.AttributeValue) bool {
+				return name != "PK" && name != "SK" && name != pk && name != sk
+			})
+		}
+	}
+	return found, nil
 }
 
 // Transact implements table.Backend.

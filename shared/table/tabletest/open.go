@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"os"
 	"testing"
 	"time"
@@ -47,34 +48,40 @@ func create(t testing.TB) *table.Table {
 	t.Helper()
 	client := dynamodb.NewFromConfig(awsclient.Config(getenv, "DYNAMODB"))
 	name := aws.String("tabletest-" + rand.Text())
-	attr := func(name string) types.AttributeDefinition {
-		return types.AttributeDefinition{AttributeName: &name, AttributeType: types.ScalarAttributeTypeS}
-	}
+	var attributes []types.AttributeDefinition
 	schema := func(index string) []types.KeySchemaElement {
-		return []types.KeySchemaElement{
-			{AttributeName: aws.String(index + "PK"), KeyType: types.KeyTypeHash},
-			{AttributeName: aws.String(index + "SK"), KeyType: types.KeyTypeRange},
+		pk, sk := aws.String(index+"PK"), aws.String(index+"SK")
+		attributes = append(attributes,
+			types.AttributeDefinition{AttributeName: pk, AttributeType: types.ScalarAttributeTypeS},
+			types.AttributeDefinition{AttributeName: sk, AttributeType: types.ScalarAttributeTypeS})
+		return []types.KeySchemaElement{{AttributeName: pk, KeyType: types.KeyTypeHash}, {AttributeName: sk, KeyType: types.KeyTypeRange}}
+	}
+	index := func(name string, projection types.ProjectionType) types.GlobalSecondaryIndex {
+		return types.GlobalSecondaryIndex{
+			IndexName: &name, KeySchema: schema(name),
+			Projection: &types.Projection{ProjectionType: projection},
 		}
 	}
-	_, err := client.CreateTable(t.Context(), &dynamodb.CreateTableInput{
-		TableName:            name,
-		BillingMode:          types.BillingModePayPerRequest,
-		KeySchema:            schema(""),
-		AttributeDefinitions: []types.AttributeDefinition{attr("PK"), attr("SK"), attr(table.GSI1 + "PK"), attr(table.GSI1 + "SK")},
-		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
-			IndexName:  aws.String(table.GSI1),
-			KeySchema:  schema(table.GSI1),
-			Projection: &types.Projection{ProjectionType: types.ProjectionTypeAll},
-		}},
-	})
-	if err != nil {
+	in := &dynamodb.CreateTableInput{
+		TableName:   name,
+		BillingMode: types.BillingModePayPerRequest,
+		KeySchema:   schema(""),
+		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
+			index(table.GSI1, types.ProjectionTypeAll),
+			index(table.GSI2, types.ProjectionTypeKeysOnly),
+		},
+	}
+	in.AttributeDefinitions = attributes
+	if _, err := client.CreateTable(t.Context(), in); err != nil {
 		t.Fatalf("create a table at %s: %v", os.Getenv(EndpointVar), err)
 	}
 	t.Cleanup(func() {
 		// The test's own context has ended by now.
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
-		if _, err := client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: name}); err != nil {
+		_, err := client.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: name})
+		// A repeat by the SDK finds it gone.
+		if _, gone := errors.AsType[*types.ResourceNotFoundException](err); err != nil && !gone {
 			t.Errorf("delete the test's table %s: %v", *name, err)
 		}
 	})

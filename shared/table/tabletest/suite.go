@@ -67,6 +67,7 @@ func Run(t *testing.T, tbl *table.Table) {
 		"query pages":                queryPages,
 		"query index":                queryIndex,
 		"query index ties":           queryIndexTies,
+		"query index of keys":        queryIndexOfKeys,
 		"query keeps partitions":     queryKeepsPartitions,
 		"query bad position":         queryBadPosition,
 		"guard joins the commit":     guardJoinsCommit,
@@ -440,6 +441,32 @@ func queryIndexTies(t *testing.T, tbl *table.Table) {
 			t.Errorf("how often each item came, descending %v (-want +got):\n%s", descending, diff)
 		}
 	}
+}
+
+// queryIndexOfKeys has an item enter the sparse index, and leave it.
+func queryIndexOfKeys(t *testing.T, tbl *table.Table) {
+	type waiting struct {
+		thing
+		table.Due
+	}
+	due := waiting{thing{Key: key(t, "A"), Version: 1, Name: "not in the index"}, table.Due{PK: t.Name(), SK: "2026-01"}}
+	mustCommit(t, tbl, table.Create(due, errTaken))
+	list := func() []waiting {
+		items, _, err := table.List[waiting](t.Context(), tbl, table.Query{Index: table.GSI2, PK: t.Name(), Limit: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return items
+	}
+	eventually(t, func() bool { return len(list()) == 1 })
+	keys := []waiting{{thing{Key: due.Key}, due.Due}}
+	if diff := cmp.Diff(keys, list(), cmp.AllowUnexported(waiting{})); diff != "" {
+		t.Errorf("what the index holds (-want +got):\n%s", diff)
+	}
+	done := due.thing
+	done.Version = 2
+	mustCommit(t, tbl, table.Replace(done, 1))
+	eventually(t, func() bool { return len(list()) == 0 })
 }
 
 func queryKeepsPartitions(t *testing.T, tbl *table.Table) {

@@ -1,0 +1,257 @@
+# The commands of this project: `make` alone lists them, and CI runs the same ones.
+# What they install is kept in .local/tools and infra/node_modules, what they make
+# in build/ and cdk.out/. Nothing is done again while what it is made of is the same.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+BEGAN := $(shell date +%s)
+HOST := $(shell go env GOARCH 2>/dev/null)
+
+ARCH ?= $(HOST)
+PORT ?= 4566
+STAGE ?= dev
+STARTS ?= 100
+TEST_PORT ?= 4570
+
+GOLANGCI_LINT := v2.15.0
+GOVULNCHECK := v1.9.0
+
+# For what is built in turn: linking takes most of the time and does not fill two
+# cores by itself. The programs needed have been looked for by then.
+SUBMAKE = PREFLIGHT=done $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
+
+.PHONY: help
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ' ## ' '/^## later: / { printf "  %-12s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: preflight preflight-cc
+preflight:
+	@[[ -n "$${PREFLIGHT-}" ]] || .ci/preflight
+preflight-cc:
+	@.ci/preflight cc
+
+# --- Run and test ----------------------------------------------------------------
+
+# The tools below call make themselves; what this make was told is not for them.
+ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
+
+.PHONY: run
+run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566)
+	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) $(if $(filter 1,$(ONESHOT)),-oneshot)
+
+TALLY := .local/bin/tally
+PARTS := unit architecture synth endpoint
+RESULT = .local/results/$(@:test-%=%).json
+RECORD = $(TALLY) -record $(RESULT) --
+GO_TEST := go test -json -timeout 15m
+
+.PHONY: test $(PARTS:%=test-%)
+test: preflight-cc ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on a running endpoint
+	@rm -rf .local/results
+	@$(SUBMAKE) $(TALLY)
+	@PREFLIGHT=done $(MAKE) -s -j1 -k $(PARTS:%=test-%) || true
+	@$(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json)
+
+# Not over infra: the CDK takes minutes to compile once, and has no races of ours.
+test-unit: $(TALLY) | preflight-cc
+	@$(RECORD) $(GO_TEST) -race $$(go list ./events/... ./functions/... ./shared/... ./localstack/... | grep -v /localstack/integration)
+
+# Never from the cache, which does not see what the child `go list` read.
+test-architecture: $(TALLY) | preflight
+	@$(RECORD) $(GO_TEST) -count=1 ./infra/archtest
+
+test-synth: $(TALLY) | preflight
+	@$(RECORD) $(GO_TEST) $$(go list ./infra/... | grep -v /infra/archtest)
+
+# The suites of the stores, which skip themselves without an endpoint, and the flows.
+test-endpoint: $(TALLY) | preflight-cc
+	@$(RECORD) $(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/test -- \
+	  $(GO_TEST) -race -count=1 \
+	  $$(grep -rl --include='*_test.go' DYNAMODB_ENDPOINT functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u) ./localstack/integration/...
+
+.PHONY: bench
+bench: ## The time and size of each api function's start against the budgets (STARTS=100, README=README.md writes its table)
+	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
+	@go run ./localstack/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
+
+# --- Build -----------------------------------------------------------------------
+
+# A binary depends on its own sources only, so its bytes, and with them what a
+# deployment replaces, change when those do. No path, no commit and no build id gets
+# into it; the tag leaves out a server that Lambda has not used for years.
+LAMBDA := CGO_ENABLED=0 GOOS=linux go build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w -buildid="
+export LAMBDA
+
+stems := $(patsubst functions/%/main.go,%,$(subst /cmd/,/,$(wildcard functions/*/cmd/*/main.go)))
+binaries = $(stems:%=build/$(1)/%/bootstrap)
+
+.PHONY: build
+build: preflight ## Every function into build/<arch>/<service>/<function>/bootstrap (ARCH= this machine's, or arm64 for AWS)
+	$(if $(filter $(ARCH),amd64 arm64),,$(error ARCH is "$(ARCH)": Lambda runs amd64 and arm64))
+	@$(SUBMAKE) $(call binaries,$(ARCH))
+
+# $(call inputs,package): makes .local/deps/<target>.d, which lists the files of this
+# module that the target is made of, and their folders for the sake of new files.
+# Each is a target of its own too, so that one that was deleted stops nothing.
+define inputs
+@mkdir -p $(dir .local/deps/$@)
+@go list -deps -f '{{if .Module}}{{if .Module.Main}}{{$$d := .Dir}}{{$$d}}{{range .GoFiles}} {{$$d}}/{{.}}{{end}}{{range .EmbedFiles}} {{$$d}}/{{.}}{{end}}{{end}}{{end}}' $(1) \
+  | sed 's|$(CURDIR)/||g' | tr ' ' '\n' | awk '{ print "$@: " $$0; print $$0 ":" }' > .local/deps/$@.d
+endef
+
+# The first binary goes alone, with all cores, and fills the compiler's cache for
+# the others.
+define lambda
+build/$(1)/%/bootstrap: go.mod go.sum .local/stamps/go .local/stamps/lambda | preflight
+	@echo "build $$@"
+	@GOARCH=$(1) $$(LAMBDA) -o $$@ ./functions/$$(*D)/cmd/$$(*F)
+	$$(call inputs,-tags lambda.norpc ./functions/$$(*D)/cmd/$$(*F))
+$(wordlist 2,999,$(call binaries,$(1))): | $(firstword $(call binaries,$(1)))
+endef
+$(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
+
+.local/bin/bare: go.mod go.sum .local/stamps/go .local/stamps/lambda | preflight
+	@echo "build $@"
+	@GOARCH=$(HOST) $(LAMBDA) -o $@ ./localstack/bench/bare
+	$(call inputs,./localstack/bench/bare)
+
+.local/bin/infra: go.mod go.sum .local/stamps/go | preflight
+	@echo "build $@ (minutes the first time: the CDK is large)"
+	@go build -o $@ ./infra
+	$(call inputs,./infra)
+
+.local/bin/tally: go.mod .local/stamps/go | preflight
+	@go build -o $@ ./localstack/tally
+	$(call inputs,./localstack/tally)
+
+-include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/tally $(call binaries,amd64) $(call binaries,arm64))
+
+# A stamp's text is what must not change, so it is written only when it did.
+stamp = @mkdir -p $(@D); text="$$($(1))"; [[ -f $@ && "$$(<$@)" == "$$text" ]] || echo "$$text" > $@
+
+.PHONY: FORCE
+FORCE:
+.local/stamps/go: FORCE | preflight
+	$(call stamp,go version)
+.local/stamps/lambda: FORCE
+	$(call stamp,printenv LAMBDA)
+.local/stamps/stage: FORCE
+	$(call stamp,echo $(STAGE))
+
+# --- Templates -------------------------------------------------------------------
+
+.PHONY: synth synth-local
+synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/ (STAGE=dev)
+	@$(SUBMAKE) cdk.out/aws/manifest.json cdk.out/local/manifest.json
+synth-local: preflight ## Those for the local endpoint only
+	@$(SUBMAKE) cdk.out/local/manifest.json
+
+# The app is run as it is: the CDK's command line is needed to deploy, not to
+# synthesise. The archives in .cache are kept, they are named by their content. At its
+# end the CDK's runtime reports a child that was already waited for: no fault.
+synthesise = @echo "synth $(@D)"; mkdir -p $(@D); find $(@D) -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {} +; \
+  CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' .local/bin/infra 2> >(grep -v 'waitid: no child processes' >&2)
+
+cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)"}
+cdk.out/aws/manifest.json: .local/bin/infra .local/stamps/stage $(call binaries,arm64)
+	$(synthesise)
+cdk.out/local/manifest.json: CONTEXT = {"stage": "local", "local": "true"}
+cdk.out/local/manifest.json: .local/bin/infra $(call binaries,$(HOST))
+	$(synthesise)
+
+# Preflight says which Node.js will do; the banner of the CDK's runtime over version
+# 20 would bury the errors.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+
+# --- AWS -------------------------------------------------------------------------
+
+CDK := infra/node_modules/.bin/cdk
+stacks = $(if $(STACK),--exclusively $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK)),--all)
+
+.PHONY: deploy destroy
+deploy: infra/node_modules/.installed ## To the AWS account of your credentials (STACK=orders for one stack, STAGE=dev)
+	@$(SUBMAKE) cdk.out/aws/manifest.json
+	@$(CDK) deploy --app cdk.out/aws $(stacks)
+destroy: infra/node_modules/.installed ## Away from there again, asking first (STACK=, STAGE=)
+	@$(SUBMAKE) cdk.out/aws/manifest.json
+	@$(CDK) destroy --app cdk.out/aws $(stacks)
+
+# --- Check -----------------------------------------------------------------------
+
+CHECKS := format generated vet lint comments tidy templates reproducible vulnerabilities
+
+.PHONY: check $(CHECKS:%=check-%)
+check: preflight ## Formatting, generated files, vet, lint, package comments, modules, templates, reproducible binaries, known vulnerabilities
+	@for check in $(CHECKS); do echo "check: $$check"; PREFLIGHT=done $(MAKE) -s check-$$check; done
+	@echo "check: all good, in $$(($$(date +%s) - $(BEGAN))) s"
+
+check-format:
+	@found=$$(find events functions infra localstack shared -name node_modules -prune -o -name '*.go' -exec gofmt -l {} +); \
+	  [[ -z $$found ]] || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$found" >&2; exit 1; }
+check-generated:
+	@go run ./shared/openapi/generate -check
+check-vet:
+	@go vet ./...
+check-lint: .local/tools/golangci-lint-$(GOLANGCI_LINT)/golangci-lint
+	@$< run
+check-comments:
+	@go test -count=1 -run '^TestPackageComments$$' ./infra/archtest
+check-tidy:
+	@go mod tidy -diff
+check-templates: .local/tools/cfn-lint/.installed
+	@$(SUBMAKE) cdk.out/aws/manifest.json
+	@.local/tools/cfn-lint/bin/cfn-lint -- cdk.out/aws/*.template.json
+check-reproducible:
+	@$(SUBMAKE) $(call binaries,arm64)
+	@$(SUBMAKE) .local/stamps/reproducible
+check-vulnerabilities: .local/tools/govulncheck-$(GOVULNCHECK)/govulncheck
+	@.ci/vulnerabilities $<
+
+.local/stamps/reproducible: .ci/reproducible $(call binaries,arm64)
+	@.ci/reproducible arm64
+	@touch $@
+
+# --- Tools -----------------------------------------------------------------------
+
+.PHONY: tools
+tools: preflight ## What the local endpoint and deployments need, into .local/tools and infra/node_modules
+	@$(SUBMAKE) .local/tools/venv/.installed infra/node_modules/.installed
+
+# The mark lies inside what it vouches for, so that removing one removes the other.
+python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
+  $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $<; touch $@
+
+.local/tools/venv/.installed: localstack/requirements.txt | preflight
+	$(python)
+.local/tools/cfn-lint/.installed: infra/requirements.txt | preflight
+	$(python)
+infra/node_modules/.installed: infra/package-lock.json infra/package.json | preflight
+	@echo "install $(@D)"
+	@npm ci --prefix infra --prefer-offline --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# Built here, with the Go at hand: a linter refuses code newer than its own compiler.
+.local/tools/golangci-lint-$(GOLANGCI_LINT)/golangci-lint: .local/stamps/go | preflight
+	@echo "build golangci-lint $(GOLANGCI_LINT) (minutes the first time)"
+	@GOBIN=$(CURDIR)/$(@D) GOFLAGS= CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
+.local/tools/govulncheck-$(GOVULNCHECK)/govulncheck: .local/stamps/go | preflight
+	@echo "build govulncheck $(GOVULNCHECK)"
+	@GOBIN=$(CURDIR)/$(@D) GOFLAGS= CGO_ENABLED=0 go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
+
+.PHONY: clean
+clean: ## Remove what was built; installed tools and a running endpoint's state stay
+	rm -rf build cdk.out .local/bin .local/deps .local/results .local/stamps
+
+## later: ## load ## requests per second and latencies at the gateway
+## later: ## storm ## an order storm with processes killed on the way, invariants checked after it
+## later: ## logs ## follow the functions' logs
+## later: ## token ## an access token of a test user
+## later: ## redrive ## a dead-letter queue's messages back to their queue
+## later: ## replay ## archived events once more
+## later: ## new-service ## a new service that builds and passes its tests as it is

@@ -58,6 +58,11 @@ func On[E events.Event](c *Consumer, handle func(context.Context, events.Metadat
 	}
 }
 
+// Handles reports whether the consumer takes an event type and version.
+func (c *Consumer) Handles(eventType string, version int) bool {
+	return c.handlers[handlerKey(eventType, version)] != nil
+}
+
 func handlerKey(eventType string, version int) string {
 	return fmt.Sprintf("%s v%d", eventType, version)
 }

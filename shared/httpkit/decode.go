@@ -24,24 +24,31 @@ func Body(r *http.Request) ([]byte, error) {
 	if r.Body == nil {
 		return nil, nil
 	}
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxBody+1))
-	if err != nil {
+	announced := min(max(r.ContentLength, 0), MaxBody)
+	buf := bytes.NewBuffer(make([]byte, 0, announced+bytes.MinRead))
+	if _, err := buf.ReadFrom(io.LimitReader(r.Body, MaxBody+1)); err != nil {
 		return nil, BadRequest("body_unreadable", "The body ended before it was complete.")
 	}
+	body := buf.Bytes()
 	if len(body) > MaxBody {
 		return nil, status(http.StatusRequestEntityTooLarge, "body_too_large", "The body is larger than 256 KiB.")
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
+	again := &replay{}
+	again.Reset(body)
+	r.Body = again
 	return body, nil
 }
+
+// replay is a body that was read and may be read again.
+type replay struct{ bytes.Reader }
+
+func (*replay) Close() error { return nil }
 
 // Decode reads the body as one JSON value of type T. A body that is not JSON is
 // a 400, one of the wrong shape a 422 that points at the place.
 func Decode[T any](r *http.Request) (T, error) {
 	var v T
-	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	charset := strings.ToLower(params["charset"])
-	if err != nil || (media != "application/json" && media != "application/merge-patch+json") || (charset != "" && charset != "utf-8") {
+	if !isJSON(r.Header.Get("Content-Type")) {
 		return v, status(http.StatusUnsupportedMediaType, "unsupported_media_type", "Send the body as application/json in UTF-8.")
 	}
 	body, err := Body(r)
@@ -62,6 +69,18 @@ func Decode[T any](r *http.Request) (T, error) {
 		return v, invalid("", "must be an object")
 	}
 	return v, nil
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true // as nearly all clients spell it
+	}
+	media, params, err := mime.ParseMediaType(contentType)
+	if err != nil || (media != "application/json" && media != "application/merge-patch+json") {
+		return false
+	}
+	charset := params["charset"]
+	return charset == "" || strings.EqualFold(charset, "utf-8")
 }
 
 // shapeError says where a JSON value does not fit its type.

@@ -14,6 +14,7 @@ package httpkit
 import (
 	"encoding/json"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
 	"strconv"
@@ -66,19 +67,18 @@ func Created(location string, version int, v any) Answer {
 // NoContent returns 204.
 func NoContent() Answer { return Answer{Status: http.StatusNoContent, Header: http.Header{}} }
 
-// With returns the answer with one more header.
+// With returns the answer with one more header. The answer itself stays as it
+// is, so that one may be kept and given to many.
 func (a Answer) With(name, value string) Answer {
-	if a.Header == nil {
-		a.Header = http.Header{}
-	}
-	a.Header.Set(name, value)
+	header := make(http.Header, len(a.Header)+1)
+	maps.Copy(header, a.Header)
+	header.Set(name, value)
+	a.Header = header
 	return a
 }
 
 func (a Answer) write(w http.ResponseWriter) {
-	for name, values := range a.Header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.Header)
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body) // the peer is gone: nobody is left to tell
 }
@@ -135,7 +135,7 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if res.err != nil {
 		answer = Problem(res.err, r)
 	}
-	answer = answer.With(trace.CorrelationHeader, t.CorrelationID)
+	w.Header().Set(trace.CorrelationHeader, t.CorrelationID)
 	answer.write(w)
 	rt.logRequest(r, answer.Status, res.err, time.Since(start))
 }

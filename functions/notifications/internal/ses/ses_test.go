@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
+	"sync"
 	"testing"
 
 	"tradewind/functions/notifications"
@@ -16,7 +18,14 @@ import (
 // server is SES: it answers as it is told and keeps what it was sent.
 type server struct {
 	*httptest.Server
+	mu       sync.Mutex
 	requests []map[string]any
+}
+
+func (s *server) received() []map[string]any {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.requests)
 }
 
 func newServer(t *testing.T, answer http.HandlerFunc) *server {
@@ -27,7 +36,9 @@ func newServer(t *testing.T, answer http.HandlerFunc) *server {
 		if err := json.Unmarshal(body, &sent); err != nil || r.Method != http.MethodPost || r.URL.Path != "/v2/email/outbound-emails" {
 			t.Errorf("%s %s %s", r.Method, r.URL, body)
 		}
+		s.mu.Lock()
 		s.requests = append(s.requests, sent)
+		s.mu.Unlock()
 		answer(w, r)
 	}))
 	t.Cleanup(s.Close)
@@ -68,7 +79,7 @@ func TestSend(t *testing.T) {
 	if err := mailer(t, s.URL).Send(t.Context(), message); err != nil {
 		t.Fatal(err)
 	}
-	got, _ := json.Marshal(s.requests)
+	got, _ := json.Marshal(s.received())
 	want := `[{"Content":{"Simple":{"Body":{"Text":{"Charset":"UTF-8","Data":"Hello Ada,\n\nall is well."}},"Subject":{"Charset":"UTF-8","Data":"Grüße"}}},` +
 		`"Destination":{"ToAddresses":["ada@example.com"]},"FromEmailAddress":"shop@tradewind.example"}]`
 	if string(got) != want {
@@ -110,8 +121,8 @@ func TestAnswers(t *testing.T) {
 			if err == nil || apperr.KindOf(err) != tt.want {
 				t.Errorf("got kind %v of %v, want %v", apperr.KindOf(err), err, tt.want)
 			}
-			if len(s.requests) != 1 {
-				t.Errorf("%d messages were handed over", len(s.requests))
+			if n := len(s.received()); n != 1 {
+				t.Errorf("%d messages were handed over", n)
 			}
 		})
 	}

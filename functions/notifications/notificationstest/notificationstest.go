@@ -1,0 +1,33 @@
+// Package notificationstest is the notifications service in a test's own
+// process, without a mailer, wired as its functions are but for the table and
+// the clock. It exists for tests of several services together, which may not
+// reach into each other.
+package notificationstest
+
+import (
+	"time"
+
+	event "tradewind/events/notifications"
+	"tradewind/functions/notifications"
+	eventhandlers "tradewind/functions/notifications/internal/consumer"
+	"tradewind/functions/notifications/internal/dynamo"
+	"tradewind/shared/consumer"
+	"tradewind/shared/inbox"
+	"tradewind/shared/logs"
+	"tradewind/shared/outbox"
+	"tradewind/shared/table"
+)
+
+// Service is the running service.
+type Service struct {
+	*notifications.Service
+	Consumer *consumer.Consumer
+}
+
+// New returns the service over a table.
+func New(t *table.Table, now func() time.Time) Service {
+	svc := notifications.NewService(dynamo.New(t, outbox.New(event.Source, now)), nil, "", now)
+	c := consumer.New(inbox.New(now), logs.Discard())
+	eventhandlers.Register(c, svc)
+	return Service{svc, c}
+}

@@ -1,0 +1,35 @@
+// Package orderstest is the orders service in a test's own process, wired as
+// its functions are but for the table, the catalog and the clock. It exists for
+// tests of several services together, which may not reach into each other.
+package orderstest
+
+import (
+	"time"
+
+	event "tradewind/events/orders"
+	"tradewind/functions/orders"
+	eventhandlers "tradewind/functions/orders/internal/consumer"
+	"tradewind/functions/orders/internal/dynamo"
+	"tradewind/functions/orders/internal/sweeper"
+	"tradewind/shared/consumer"
+	"tradewind/shared/id"
+	"tradewind/shared/inbox"
+	"tradewind/shared/logs"
+	"tradewind/shared/outbox"
+	"tradewind/shared/table"
+)
+
+// Service is the running service.
+type Service struct {
+	*orders.Service
+	Consumer *consumer.Consumer
+	Sweeper  *sweeper.Sweeper
+}
+
+// New returns the service over a table. Orders time out after timeout.
+func New(t *table.Table, catalog orders.Catalog, timeout time.Duration, now func() time.Time) Service {
+	svc := orders.NewService(dynamo.New(t, outbox.New(event.Source, now)), catalog, now, id.New)
+	c := consumer.New(inbox.New(now), logs.Discard())
+	eventhandlers.Register(c, svc)
+	return Service{svc, c, sweeper.New(svc, timeout, logs.Discard())}
+}

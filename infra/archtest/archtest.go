@@ -196,14 +196,20 @@ func (g Graph) standard(path string) bool {
 	return !strings.Contains(first, ".")
 }
 
+// layerOf finds the layer that holds path, and the service whose name stands in it.
 func layerOf(layers []Layer, path string) (index int, service string) {
 	for i, layer := range layers {
-		pattern := strings.ReplaceAll(regexp.QuoteMeta(layer.From), regexp.QuoteMeta(anyService), `([^/]+)`)
-		if m := compile(pattern).FindStringSubmatch(path); m != nil {
-			if len(m) > 1 {
-				service = m[1]
-			}
-			return i, service
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(layer.From), regexp.QuoteMeta(anyService), `([^/.]+)`)
+		names := compile(pattern).FindStringSubmatch(path)
+		if names == nil {
+			continue
+		}
+		names = slices.Compact(names[1:])
+		switch len(names) {
+		case 0:
+			return i, ""
+		case 1:
+			return i, names[0]
 		}
 	}
 	return -1, ""

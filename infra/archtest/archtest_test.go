@@ -61,12 +61,17 @@ func TestLayersCatch(t *testing.T) {
 		"HTTP in apperr":                 {"shared/apperr net/http", "as clean as the domain"},
 		"the kit in apperr":              {"shared/apperr shared/logs", "as clean as the domain"},
 		"a function in infra":            {"infra/stacks functions/orders", "infra names binaries by their path"},
+		"a service lent for tests":       {"functions/orders/orderstest functions/orders/internal/dynamo shared/logs github.com/x/y testing", ""},
+		"one lends another":              {"functions/orders/orderstest functions/users", "it lends one service"},
+		"another's name":                 {"functions/orders/userstest functions/orders", "functions/orders/userstest is in no layer"},
+		"the saga's tests":               {"functions/sagatest test:functions/orders/orderstest test:functions/users", ""},
+		"the saga beyond tests":          {"functions/sagatest functions/orders", "holds tests only"},
 		"the kit in infra":               {"infra/stacks shared/env", "infra names binaries by their path"},
 		"a function in localstack":       {"localstack/integration test:functions/orders", "by HTTP and events"},
 		"a new folder at the top":        {"tools/lint fmt", "tools/lint is in no layer"},
 	}
 	// One package in every layer, so that none counts as empty.
-	base := []string{"events", "shared/apperr", "shared/logs", "functions/orders", "functions/orders/internal/dynamo", "functions/orders/cmd/api", "infra", "localstack/storm"}
+	base := []string{"events", "shared/apperr", "shared/logs", "functions/orders", "functions/orders/internal/dynamo", "functions/orders/cmd/api", "functions/orders/orderstest", "functions/sagatest", "infra", "localstack/storm"}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := graph(append(slices.Clone(base), test.line)...).Check(layers)

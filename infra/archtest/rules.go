@@ -56,6 +56,11 @@ var layers = []Layer{
 		Reason:  "the kit knows the envelope of an event and nothing of the services that use it",
 	},
 	{
+		From:   "functions/sagatest",
+		Tests:  []string{"events/...", "functions/...", "shared/..."},
+		Reason: "the one place that knows several services holds tests only",
+	},
+	{
 		From:        "functions/{service}",
 		Project:     []string{"events/...", "shared/apperr"},
 		Tests:       []string{"functions/{service}/...", "shared/..."},
@@ -68,6 +73,12 @@ var layers = []Layer{
 		Tests:   []string{"functions/{service}/..."},
 		Others:  true,
 		Reason:  "an adapter serves its own domain; services meet in events and HTTP, never in code",
+	},
+	{
+		From:    "functions/{service}/{service}test",
+		Project: []string{"functions/{service}/...", "events/...", "shared/..."},
+		Others:  true,
+		Reason:  "it lends one service, wired for tests, to others",
 	},
 	{
 		From:    "functions/{service}/cmd/...",
@@ -136,6 +147,16 @@ var bans = []Ban{
 	{
 		From:   "functions/.../cmd/...",
 		To:     "testing",
-		Reason: "a fake or a test suite got into a Lambda binary",
+		Reason: "a test suite got into a Lambda binary",
+	},
+	{
+		From:   "functions/.../cmd/...",
+		To:     "functions/.../...test",
+		Reason: "a service wired for tests got into a Lambda binary",
+	},
+	{
+		From:   "functions/.../cmd/...",
+		To:     "shared/.../...test",
+		Reason: "a fake got into a Lambda binary",
 	},
 }

@@ -114,7 +114,7 @@ func (b *builder) consumer(s *Service) {
 		}))
 	}
 
-	f.Allow = append(append(useTable(s.Table), allow([]string{
+	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, index), allow([]string{
 		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
 	}, s.Queue.QueueArn())), f.Allow...)
 	s.Consumer = b.function("consumer", s.Table, f, nil)

@@ -2,6 +2,7 @@ package service
 
 import (
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -22,6 +23,7 @@ var (
 	apiDefaults      = Function{Timeout: 15 * time.Second, Memory: 512}
 	relayDefaults    = Function{Timeout: 20 * time.Second, Memory: 256}
 	consumerDefaults = Function{Timeout: 10 * time.Second, Memory: 256, Batch: 10}
+	sweepDefaults    = Function{Timeout: 50 * time.Second, Memory: 256} // done before the next minute's run
 )
 
 // over fills what f leaves open from the house's values.
@@ -48,7 +50,7 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 			jsii.String("{{resolve:secretsmanager:"), b.param(param.CursorKeyArn), jsii.String(":SecretString:::}}"),
 		}),
 	})
-	f.Allow = append(useTable(table), f.Allow...)
+	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
 		f.Env["ALB_URL"] = b.param(param.AlbURL)
@@ -61,7 +63,7 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 // function makes a function with a role and a log group of its own. The role gets
 // what is listed and nothing by default: the managed policies are wider.
 func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, network *awslambda.FunctionProps) awslambda.Function {
-	id := map[string]string{"api": "Api", "relay": "Relay", "consumer": "Consumer"}[fn]
+	id := title(fn)
 	logs := awslogs.NewLogGroup(b.scope, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		LogGroupName: jsii.String("/aws/lambda/" + *b.physical(fn)),
 		Retention:    awslogs.RetentionDays_ONE_MONTH,
@@ -176,5 +178,8 @@ func with(env, more map[string]*string) map[string]*string {
 	maps.Copy(all, more)
 	return all
 }
+
+// title is a function's name as a part of construct ids.
+func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
 func ptr[T any](v T) *T { return &v }

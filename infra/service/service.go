@@ -47,6 +47,7 @@ type Props struct {
 	CallsServices bool
 
 	API, Relay, Consumer Function
+	Schedules            []Schedule
 }
 
 // Route is one operation at the gateway, below the collection.
@@ -85,6 +86,8 @@ type Service struct {
 	Live     awslambda.Alias // what the gateway and the balancer call
 	Relay    awslambda.Function
 	Consumer awslambda.Function
+	// Scheduled are the functions that run by the clock, by name.
+	Scheduled map[string]awslambda.Function
 
 	Queue, ConsumerDLQ, RelayDLQ, RuleDLQ awssqs.Queue
 	Routes                                []awsapigatewayv2.CfnRoute
@@ -121,6 +124,9 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	if len(props.Consumes) > 0 {
 		b.consumer(&s)
 	}
+	for _, schedule := range props.Schedules {
+		b.scheduled(&s, schedule)
+	}
 
 	b.output("TableName", s.Table.TableName())
 	b.output("ApiFunctionArn", s.Live.FunctionArn())
@@ -142,6 +148,11 @@ func (p Props) validate() error {
 		return fmt.Errorf("service %s: Collection and Host are required", p.Name)
 	case len(p.Routes) == 0:
 		return fmt.Errorf("service %s: no routes", p.Name)
+	}
+	for _, schedule := range p.Schedules {
+		if schedule.Name == "" || schedule.Every < time.Minute || schedule.Every%time.Minute != 0 {
+			return fmt.Errorf("service %s: schedule %q every %v: it needs a name, and EventBridge counts whole minutes", p.Name, schedule.Name, schedule.Every)
+		}
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package stacks
 
 import (
+	"time"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/events/inventory"
 	"tradewind/events/payments"
@@ -26,5 +29,12 @@ func ordersService(awscdk.Stack, string) service.Props {
 			{Source: payments.Source, Type: payments.TypeRefunded},
 		},
 		CallsServices: true, // prices come from the catalog
+		Schedules: []service.Schedule{{
+			Name:  "sweeper",
+			Every: time.Minute,
+			Function: service.Function{Env: map[string]*string{
+				"ORDER_TIMEOUT": jsii.String("15m"),
+			}},
+		}},
 	}
 }

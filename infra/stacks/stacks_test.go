@@ -83,6 +83,7 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 	want := []string{
 		"every service: AWS::DynamoDB::GlobalTable deletion",
 		"every service: AWS::DynamoDB::GlobalTable.Replicas",
+		"every service: AWS::Lambda::Function.Environment",
 		"every service: AWS::SQS::QueuePolicy missing",
 		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
 		"network: AWS::SSM::Parameter /network/alb-url missing",
@@ -189,6 +190,7 @@ func TestFunctions(t *testing.T) {
 		"relay":             {"BUS_NAME", "DLQ_URL"},
 		"users/api":         {"USER_POOL_ID", "USER_POOL_CLIENT_ID"},
 		"orders/api":        {"ALB_URL"},
+		"orders/sweeper":    {"ORDER_TIMEOUT"},
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
 	}
 	targets(t, func(t *testing.T, all map[string]template) {
@@ -224,10 +226,11 @@ func TestLeastPrivilege(t *testing.T) {
 	data := []string{
 		"dynamodb:ConditionCheckItem on GlobalTable", "dynamodb:DeleteItem on GlobalTable", "dynamodb:GetItem on GlobalTable",
 		"dynamodb:PutItem on GlobalTable", "dynamodb:Query on GlobalTable", "dynamodb:UpdateItem on GlobalTable",
-		"dynamodb:Query on GlobalTable/index/GSI1",
 	}
+	listed := "dynamodb:Query on GlobalTable/index/GSI1"
 	kinds := map[string]func(function) []string{
-		"api": func(function) []string { return data },
+		"api":     func(function) []string { return append([]string{listed}, data...) },
+		"sweeper": func(function) []string { return append([]string{"dynamodb:Query on GlobalTable/index/GSI2"}, data...) },
 		"relay": func(f function) []string {
 			return []string{
 				"dynamodb:DescribeStream on GlobalTable.StreamArn", "dynamodb:GetRecords on GlobalTable.StreamArn",
@@ -240,7 +243,7 @@ func TestLeastPrivilege(t *testing.T) {
 			own := f.stack + "-consumer"
 			return append([]string{
 				"sqs:ChangeMessageVisibility on " + own, "sqs:DeleteMessage on " + own,
-				"sqs:GetQueueAttributes on " + own, "sqs:ReceiveMessage on " + own,
+				"sqs:GetQueueAttributes on " + own, "sqs:ReceiveMessage on " + own, listed,
 			}, data...)
 		},
 	}
@@ -428,6 +431,9 @@ func TestRules(t *testing.T) {
 		got, gotSources := map[string][]string{}, map[string][]string{}
 		for stack, tpl := range all {
 			for id, r := range tpl.of("AWS::Events::Rule") {
+				if r.at("ScheduleExpression") != nil {
+					continue
+				}
 				if _, second := got[stack]; second {
 					t.Errorf("%s has more than one rule", stack)
 				}
@@ -588,6 +594,9 @@ func TestInvokePermissions(t *testing.T) {
 	targets(t, func(t *testing.T, all map[string]template) {
 		for stack, tpl := range all {
 			for id, p := range tpl.of("AWS::Lambda::Permission") {
+				if p.at("Principal") == "events.amazonaws.com" {
+					continue // a schedule: see TestSchedules
+				}
 				if tpl.Resources[ref(p.at("FunctionName"))].Type != "AWS::Lambda::Alias" {
 					t.Errorf("%s/%s opens more than the alias", stack, id)
 				}
@@ -597,6 +606,48 @@ func TestInvokePermissions(t *testing.T) {
 					t.Errorf("%s/%s: open to %s", stack, id, arn)
 				}
 			}
+		}
+	})
+}
+
+// A schedule calls its function, and nothing else may; a run that failed is not
+// repeated, for the next comes anyway, but somebody hears of it.
+func TestSchedules(t *testing.T) {
+	want := map[string]string{"orders": "rate(1 minute)"}
+	targets(t, func(t *testing.T, all map[string]template) {
+		got := map[string]string{}
+		for stack, tpl := range all {
+			for id, r := range tpl.of("AWS::Events::Rule") {
+				if r.at("ScheduleExpression") == nil {
+					continue
+				}
+				got[stack] = r.at("ScheduleExpression").(string)
+				called := ref(r.at("Targets", 0, "Arn"))
+				for _, p := range tpl.of("AWS::Lambda::Permission") {
+					if p.at("Principal") == "events.amazonaws.com" && (ref(p.at("FunctionName")) != called || ref(p.at("SourceArn")) != id) {
+						t.Errorf("%s: %s may call %s", stack, tpl.describe(p.at("SourceArn")), tpl.describe(p.at("FunctionName")))
+					}
+				}
+				retries := -1.0
+				for _, c := range tpl.of("AWS::Lambda::EventInvokeConfig") {
+					if ref(c.at("FunctionName")) == called {
+						retries = c.at("MaximumRetryAttempts").(float64)
+					}
+				}
+				if retries != 0 {
+					t.Errorf("%s: a failed run is repeated %v times", stack, retries)
+				}
+				alarmed := false
+				for _, a := range tpl.of("AWS::CloudWatch::Alarm") {
+					alarmed = alarmed || a.at("MetricName") == "Errors" && ref(a.at("Dimensions", 0, "Value")) == called
+				}
+				if !alarmed {
+					t.Errorf("%s: nobody hears of a failing run", stack)
+				}
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error(diff)
 		}
 	})
 }

@@ -23,7 +23,7 @@ const stage = "test"
 var dist = sync.OnceValue(func() string {
 	dir := filepath.Join(scratch, "dist")
 	for _, s := range services {
-		for _, fn := range []string{"api", "relay", "consumer"} {
+		for _, fn := range []string{"api", "relay", "consumer", "sweeper"} {
 			writeBinary(dir, s.name, fn, "version 1")
 		}
 	}
@@ -159,7 +159,7 @@ func ref(v any) string {
 
 // function is a function with what hangs on it.
 type function struct {
-	id, stack, kind string // kind: api, relay or consumer
+	id, stack, kind string // kind: api, relay, consumer or a schedule's
 	resource
 }
 

@@ -1,0 +1,65 @@
+package service
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
+	"github.com/aws/jsii-runtime-go"
+)
+
+// Schedule is a function of the service that runs by the clock. It works through
+// the table's sparse index of what is due.
+type Schedule struct {
+	Name  string        // "sweeper": the function's folder
+	Every time.Duration // whole minutes
+	Function
+}
+
+// scheduled makes the function and the rule that calls it. A run that fails is not
+// tried again: the next one comes anyway, and finds what this one left. What must be
+// known is that runs fail, so that is an alarm.
+func (b *builder) scheduled(s *Service, schedule Schedule) {
+	f := schedule.Function.over(sweepDefaults)
+	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, dueIndex)), f.Allow...)
+	fn := b.function(schedule.Name, s.Table, f, nil)
+	awslambda.NewCfnEventInvokeConfig(b.scope, jsii.String(title(schedule.Name)+"Invocation"), &awslambda.CfnEventInvokeConfigProps{
+		FunctionName:         fn.FunctionName(),
+		Qualifier:            jsii.String("$LATEST"),
+		MaximumRetryAttempts: jsii.Number(0),
+	})
+	rule := awsevents.NewCfnRule(b.scope, jsii.String(title(schedule.Name)+"Schedule"), &awsevents.CfnRuleProps{
+		Description:        jsii.String("When " + b.Name + " runs its " + schedule.Name),
+		ScheduleExpression: jsii.String(rate(schedule.Every)),
+		Targets: &[]*awsevents.CfnRule_TargetProperty{{
+			Id:  jsii.String("function"),
+			Arn: fn.FunctionArn(),
+		}},
+	})
+	awslambda.NewCfnPermission(b.scope, jsii.String("ScheduleMayInvoke"+title(schedule.Name)), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: fn.FunctionArn(),
+		Principal:    jsii.String("events.amazonaws.com"),
+		SourceArn:    rule.AttrArn(),
+	})
+	b.alarm(title(schedule.Name)+"Alarm", "The "+schedule.Name+" of "+b.Name+" fails", &awscloudwatch.CfnAlarmProps{
+		Namespace:  jsii.String("AWS/Lambda"),
+		MetricName: jsii.String("Errors"),
+		Dimensions: dimension("FunctionName", fn.FunctionName()),
+		Threshold:  jsii.Number(1),
+	})
+	if s.Scheduled == nil {
+		s.Scheduled = map[string]awslambda.Function{}
+	}
+	s.Scheduled[schedule.Name] = fn
+}
+
+// rate is a schedule expression, whose unit must agree with its number.
+func rate(every time.Duration) string {
+	if every == time.Minute {
+		return "rate(1 minute)"
+	}
+	return fmt.Sprintf("rate(%d minutes)", int(every.Minutes()))
+}

@@ -10,7 +10,8 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 BEGAN := $(shell date +%s)
-HOST := $(shell go env GOARCH 2>/dev/null)
+GO := $(shell go env GOVERSION GOARCH 2>/dev/null)
+HOST := $(word 2,$(GO))
 
 ARCH ?= $(HOST)
 PORT ?= 4566
@@ -18,8 +19,10 @@ STAGE ?= dev
 STARTS ?= 100
 TEST_PORT ?= 4570
 
-GOLANGCI_LINT := v2.15.0
-GOVULNCHECK := v1.9.0
+GOLANGCI_LINT_VERSION := v2.15.0
+GOLANGCI_LINT := .local/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(word 1,$(GO))/golangci-lint
+GOVULNCHECK_VERSION := v1.9.0
+GOVULNCHECK := .local/tools/govulncheck-$(GOVULNCHECK_VERSION)-$(word 1,$(GO))/govulncheck
 
 # For what is built in turn: linking takes most of the time and does not fill two
 # cores by itself. The programs needed have been looked for by then.
@@ -198,7 +201,7 @@ check-generated:
 	@go run ./shared/openapi/generate -check
 check-vet:
 	@go vet ./...
-check-lint: .local/tools/golangci-lint-$(GOLANGCI_LINT)/golangci-lint
+check-lint: $(GOLANGCI_LINT)
 	@$< run
 check-comments:
 	@go test -count=1 -run '^TestPackageComments$$' ./infra/archtest
@@ -210,7 +213,7 @@ check-templates: .local/tools/cfn-lint/.installed
 check-reproducible:
 	@$(SUBMAKE) $(call binaries,arm64)
 	@$(SUBMAKE) .local/stamps/reproducible
-check-vulnerabilities: .local/tools/govulncheck-$(GOVULNCHECK)/govulncheck
+check-vulnerabilities: $(GOVULNCHECK)
 	@.ci/vulnerabilities $<
 
 .local/stamps/reproducible: .ci/reproducible $(call binaries,arm64)
@@ -236,13 +239,14 @@ infra/node_modules/.installed: infra/package-lock.json infra/package.json | pref
 	@npm ci --prefix infra --prefer-offline --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# Built here, with the Go at hand: a linter refuses code newer than its own compiler.
-.local/tools/golangci-lint-$(GOLANGCI_LINT)/golangci-lint: .local/stamps/go | preflight
-	@echo "build golangci-lint $(GOLANGCI_LINT) (minutes the first time)"
-	@GOBIN=$(CURDIR)/$(@D) GOFLAGS= CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT)
-.local/tools/govulncheck-$(GOVULNCHECK)/govulncheck: .local/stamps/go | preflight
-	@echo "build govulncheck $(GOVULNCHECK)"
-	@GOBIN=$(CURDIR)/$(@D) GOFLAGS= CGO_ENABLED=0 go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK)
+# Built here, with the Go at hand, which is part of the path: a linter refuses code
+# newer than its own compiler.
+$(GOLANGCI_LINT): | preflight
+	@echo "build golangci-lint $(GOLANGCI_LINT_VERSION) (minutes the first time)"
+	@GOBIN=$(CURDIR)/$(@D) GOFLAGS= CGO_ENABLED=0 go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_LINT_VERSION)
+$(GOVULNCHECK): | preflight
+	@echo "build govulncheck $(GOVULNCHECK_VERSION)"
+	@GOBIN=$(CURDIR)/$(@D) GOFLAGS= CGO_ENABLED=0 go install golang.org/x/vuln/cmd/govulncheck@$(GOVULNCHECK_VERSION)
 
 .PHONY: clean
 clean: ## Remove what was built; installed tools and a running endpoint's state stay

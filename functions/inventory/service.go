@@ -32,11 +32,12 @@ type Service struct {
 	store Store
 	now   func() time.Time
 	newID func(prefix string) string
+	turns turns
 }
 
 // NewService returns the service.
 func NewService(store Store, now func() time.Time, newID func(prefix string) string) *Service {
-	return &Service{store, func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID}
+	return &Service{store: store, now: func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID: newID}
 }
 
 // Stock returns the line of a product.
@@ -135,6 +136,7 @@ func (s *Service) advance(ctx context.Context, o Order, eventType string) error 
 	for i, line := range lines {
 		ids[i] = line.ProductID
 	}
+	defer s.turns.take(ids)()
 	stock, err := s.store.Stocks(ctx, ids)
 	if err != nil {
 		return err

@@ -29,6 +29,6 @@ func (c *Contact) erase() bool {
 	if c.Erased {
 		return false
 	}
-	c.Email, c.Erased = "", true
+	c.Email, c.Name, c.Erased = "", "", true
 	return true
 }

@@ -170,6 +170,10 @@ func TestTemplates(t *testing.T) {
 			if !id.Valid("ntf", n.ID) {
 				t.Errorf("%q is no id", n.ID)
 			}
+			// It has the time of what it is about, as far as that has one.
+			if at := n.ID[len("ntf_"):][:10]; tt.to == user && at != "01K9ZZZZZZ" || tt.to != user && at != "0000000000" {
+				t.Errorf("%q is of another time", n.ID)
+			}
 			if read, err := f.Get(t.Context(), n.ID); err != nil || cmp.Diff(n, read) != "" {
 				t.Errorf("read by id: %+v, %v", read, err)
 			}
@@ -284,6 +288,9 @@ func TestContactsInAnyOrder(t *testing.T) {
 				c, err := f.store.Contact(t.Context(), user)
 				if err != nil || c.Email != tt.want || c.Erased != (tt.want == "") {
 					t.Errorf("contact %+v, %v, want address %q", c, err, tt.want)
+				}
+				if len(arrival) == 1 && c.Version != 1 {
+					t.Errorf("the same news made version %d", c.Version)
 				}
 				if c.Erased {
 					assertForgotten(t, f)

@@ -127,13 +127,11 @@ func (s *Service) charge(ctx context.Context, p Payment, o Order) error {
 func (s *Service) ask(ctx context.Context, c Charge) (Outcome, error) {
 	outcome, err := patiently(ctx, s.limit, func(ctx context.Context) (Outcome, error) { return s.provider.Charge(ctx, c) })
 	if err != nil && apperr.KindOf(err) != apperr.Unavailable {
-		lost := err
-		outcome, err = once(ctx, s.limit, reserve/2, func(ctx context.Context) (Outcome, error) { return s.provider.Lookup(ctx, c) })
-		if err != nil {
-			err = errors.Join(lost, err)
-		} else if outcome.Result == Pending {
-			err = lost
+		known, unknown := once(ctx, s.limit, reserve/2, func(ctx context.Context) (Outcome, error) { return s.provider.Lookup(ctx, c) })
+		if unknown == nil && known.Result != Pending {
+			return known, nil
 		}
+		err = errors.Join(err, unknown)
 	}
 	if err == nil && outcome.Result == Pending {
 		err = errors.New("the provider has not decided")

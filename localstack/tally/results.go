@@ -92,7 +92,7 @@ func (r *results) add(e event, printed map[string]*strings.Builder, out io.Write
 			o.Reason = reason(text)
 		}
 		if e.Action == "fail" {
-			fmt.Fprint(out, text)
+			fmt.Fprint(out, telling(text))
 		}
 		r.Tests[name] = o
 	}
@@ -123,7 +123,7 @@ func (r *results) addPackage(e event, text string, out io.Writer) {
 			}
 			r.Broken = append(r.Broken, e.Package+" "+what)
 		}
-		fmt.Fprintf(out, "%sFAIL  %-50s %7.2f s\n", text, e.Package, e.Elapsed)
+		fmt.Fprintf(out, "%sFAIL  %-50s %7.2f s\n", telling(text), e.Package, e.Elapsed)
 	}
 }
 
@@ -135,7 +135,7 @@ func (r *results) unfinished(printed map[string]*strings.Builder, out io.Writer)
 		}
 		r.Tests[name] = outcome{Status: "fail"}
 		if b := printed[name]; b != nil {
-			fmt.Fprint(out, b.String())
+			fmt.Fprint(out, telling(b.String()))
 		}
 		fmt.Fprintf(out, "FAIL  %s did not end\n", name)
 	}
@@ -167,6 +167,20 @@ func reason(text string) string {
 		return line
 	}
 	return "no reason given"
+}
+
+// telling leaves out of a failure's output what is said anyway: that a test began,
+// waited and went on, and that its package failed.
+func telling(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(text) {
+		switch word, _, _ := strings.Cut(strings.TrimSpace(line), " "); {
+		case word == "===", word == "FAIL", strings.HasPrefix(word, "FAIL\t"):
+		default:
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }
 
 func (r *results) save(path string) error {

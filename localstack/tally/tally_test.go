@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 		},
 		"fails": {
 			"func TestA(t *testing.T) { t.Error(\"want 2\") }\nfunc TestB(t *testing.T) {}",
-			1, [3]int{1, 1, 0}, "want 2", "TestB",
+			1, [3]int{1, 1, 0}, "want 2", "=== RUN",
 		},
 		"panics": {
 			"func TestA(t *testing.T) {}\nfunc TestB(t *testing.T) { panic(\"oh\") }",

@@ -125,7 +125,7 @@ func (c *Consumer) handle(ctx context.Context, m message) (done bool) {
 		slog.String("event", name),
 		slog.String("eventId", trace.From(ctx).CausationID),
 		slog.String("messageId", m.MessageID),
-		slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
+		slog.Int64("micros", time.Since(start).Microseconds()),
 	}
 	switch {
 	case err == nil:

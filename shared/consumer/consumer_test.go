@@ -263,7 +263,7 @@ func TestLogLine(t *testing.T) {
 		t.Fatalf("%d lines, want 1", len(all))
 	}
 	line := all[0]
-	maps.DeleteFunc(line, func(name string, _ any) bool { return name == "time" || name == "ms" })
+	maps.DeleteFunc(line, func(name string, _ any) bool { return name == "time" || name == "micros" })
 	want := map[string]any{
 		"level": "INFO", "msg": "event handled", "service": "", "function": "",
 		"event": "parcel.shipped v1", "eventId": "evt_1", "messageId": "m-1", "correlationId": "c-evt_1",

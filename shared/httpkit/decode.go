@@ -3,16 +3,13 @@ package httpkit
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"mime"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"tradewind/shared/apperr"
 )
 
 // MaxBody is the largest request body in bytes. The gateway takes 10 MB; no
@@ -55,21 +52,22 @@ func Decode[T any](r *http.Request) (T, error) {
 	if err != nil {
 		return v, err
 	}
-	// Syntax first: a body that is no JSON at all is the client's encoder's
-	// fault (400), and only a whole value can be judged by its shape (422).
-	if !utf8.Valid(body) || !json.Valid(body) {
-		return v, BadRequest("malformed_json", "The body must be exactly one JSON value in UTF-8.")
-	}
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.DisallowUnknownFields()
-	if err := dec.Decode(&v); err != nil {
-		return v, shapeError(err)
+	err = dec.Decode(&v)
+	// Syntax first: a body that is no JSON at all is the client's encoder's
+	// fault (400), and only a whole value can be judged by its shape (422).
+	switch {
+	case !utf8.Valid(body), err != nil && !json.Valid(body), err == nil && !blank(body[dec.InputOffset():]):
+		return v, BadRequest("malformed_json", "The body must be exactly one JSON value in UTF-8.")
+	case err != nil:
+		return v, shapeError(err, body, reflect.TypeFor[T]())
 	}
-	if bytes.Equal(bytes.TrimSpace(body), []byte("null")) {
-		return v, invalid("", "must be an object")
-	}
-	return v, nil
+	return v, nulls(body)
 }
+
+// blank reports whether there is nothing but JSON's white space.
+func blank(b []byte) bool { return len(bytes.Trim(b, " \t\r\n")) == 0 }
 
 func isJSON(contentType string) bool {
 	if contentType == "application/json" {
@@ -83,31 +81,6 @@ func isJSON(contentType string) bool {
 	return charset == "" || strings.EqualFold(charset, "utf-8")
 }
 
-// shapeError says where a JSON value does not fit its type.
-func shapeError(err error) error {
-	if te, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		pointer := ""
-		if te.Field != "" {
-			pointer = "/" + strings.ReplaceAll(te.Field, ".", "/")
-		}
-		return invalid(pointer, fmt.Sprintf("must not be a JSON %s", te.Value))
-	}
-	// encoding/json has no type for this one, only its text.
-	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		if field, uerr := strconv.Unquote(name); uerr == nil {
-			escaped := strings.NewReplacer("~", "~0", "/", "~1").Replace(field)
-			return invalid("/"+escaped, "is not a field of this request")
-		}
-	}
-	return invalid("", "does not fit this request")
-}
-
-func invalid(pointer, message string) error {
-	var c apperr.Check
-	c.Fail(pointer, message)
-	return c.Err()
-}
-
 // IfMatch returns the version that the client's If-Match names. It is required:
 // 428 without it. "*" and lists cannot say which version was read, so they are
 // a 400.
@@ -119,7 +92,7 @@ func IfMatch(r *http.Request) (int, error) {
 	unquoted, ok := strings.CutPrefix(tag, `"`)
 	unquoted, end := strings.CutSuffix(unquoted, `"`)
 	version, err := strconv.Atoi(unquoted)
-	if !ok || !end || err != nil || version < 1 {
+	if !ok || !end || err != nil || version < 1 || strconv.Itoa(version) != unquoted {
 		return 0, BadRequest("if_match_malformed", `If-Match must be one entity tag such as "3".`)
 	}
 	return version, nil

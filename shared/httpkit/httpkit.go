@@ -16,7 +16,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -48,7 +47,9 @@ func JSON(status int, v any) Answer {
 
 // Resource returns an answer with a versioned resource, its ETag included.
 func Resource(status, version int, v any) Answer {
-	return JSON(status, v).With("Etag", `"`+strconv.Itoa(version)+`"`)
+	a := JSON(status, v)
+	a.Header["Etag"] = []string{`"` + strconv.Itoa(version) + `"`}
+	return a
 }
 
 // Document returns a handler that answers with a JSON document that never
@@ -61,7 +62,9 @@ func Document(body []byte) Handler {
 
 // Created returns 201 with the resource and where it is.
 func Created(location string, version int, v any) Answer {
-	return Resource(http.StatusCreated, version, v).With("Location", location)
+	a := Resource(http.StatusCreated, version, v)
+	a.Header["Location"] = []string{location}
+	return a
 }
 
 // NoContent returns 204.
@@ -112,16 +115,23 @@ func (rt *Router) Patterns() []string { return rt.patterns }
 
 func (rt *Router) handle(pattern string, h Handler) {
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-		w.(*response).answer, w.(*response).err = h(r)
+		res := w.(*response)
+		res.answer, res.err = h(r)
+		res.handled = true
 	})
 }
 
-// response is where a handler's result waits until the router writes it.
+// response is where a handler's result waits until the router writes it. What
+// ServeMux writes by itself goes nowhere.
 type response struct {
-	http.ResponseWriter
-	answer Answer
-	err    error
+	answer  Answer
+	err     error
+	handled bool
 }
+
+func (*response) Header() http.Header         { return http.Header{} }
+func (*response) WriteHeader(int)             {}
+func (*response) Write(p []byte) (int, error) { return len(p), nil }
 
 // ServeHTTP handles one request: it takes up the trace, routes, recovers a
 // panic, writes the answer or the problem, and logs the outcome.
@@ -129,7 +139,7 @@ func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	t := trace.New(r.Header.Get(trace.CorrelationHeader), r.Header.Get(trace.ParentHeader))
 	r = r.WithContext(trace.With(r.Context(), t))
-	res := &response{ResponseWriter: w}
+	res := &response{}
 	rt.route(res, r)
 	answer := res.answer
 	if res.err != nil {
@@ -147,15 +157,15 @@ func (rt *Router) route(res *response, r *http.Request) {
 			res.err = apperr.New(apperr.Internal, "internal", "panic")
 		}
 	}()
-	switch {
-	case path.Clean(r.URL.Path) != strings.TrimSuffix(r.URL.Path, "/") && r.URL.Path != "/":
-		// ServeMux would redirect to the clean path; no client of an API asks
-		// for "//" or ".." by intention.
-		res.err = notFound()
-	case !acceptsJSON(r):
+	if !acceptsJSON(r) {
 		res.err = status(http.StatusNotAcceptable, "not_acceptable", "This API answers with application/json.")
-	default:
-		rt.mux.ServeHTTP(res, r)
+		return
+	}
+	rt.mux.ServeHTTP(res, r)
+	if !res.handled {
+		// ServeMux would have redirected to a path without "//" or ".."; no client
+		// of an API asks for those by intention.
+		res.err = notFound()
 	}
 }
 
@@ -189,7 +199,7 @@ func (rt *Router) logRequest(r *http.Request, status int, err error, took time.D
 		slog.String("method", r.Method),
 		slog.String("route", r.Pattern),
 		slog.Int("status", status),
-		slog.Float64("ms", float64(took.Microseconds())/1000),
+		slog.Int64("micros", took.Microseconds()),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.String("error", err.Error()))
@@ -207,7 +217,7 @@ func acceptsJSON(r *http.Request) bool {
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		media, params, _ := strings.Cut(part, ";")
 		switch strings.ToLower(strings.TrimSpace(media)) {
-		case "*/*", "application/*", "application/json", "application/problem+json", "application/yaml", "":
+		case "*/*", "application/*", "application/json", "application/problem+json", "application/health+json", "application/yaml", "":
 			if q := strings.ReplaceAll(params, " ", ""); q != "q=0" && q != "q=0.0" {
 				return true
 			}

@@ -34,6 +34,7 @@ const Region = "us-east-1"
 const (
 	host      = "127.0.0.1"
 	readyPath = "/_ministack/ready"
+	grace     = 2 * time.Second // to end by itself; it has nothing to save
 )
 
 // ErrDied is in the error of an endpoint that ended without being asked to.
@@ -74,7 +75,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	process, err := leash.Start(leash.Spec{Args: cfg.Command, Dir: cfg.Dir, Env: env, Stdout: log, Stderr: log})
+	process, err := leash.Start(leash.Spec{Args: cfg.Command, Dir: cfg.Dir, Env: env, Stdout: log, Stderr: log, Grace: grace})
 	if err != nil {
 		return nil, fault.New(err, "run make tools", "cannot start the endpoint: %v", err)
 	}

@@ -57,7 +57,7 @@ func (b *Board) Step(name string, latest func() string, work func() (string, err
 	stop()
 	took := seconds(time.Since(start))
 	if err != nil {
-		fmt.Fprintf(b.out, "%s %-10s %8s  failed\n", b.mark("✗", 31), name, took)
+		fmt.Fprintf(b.out, "%s %-10s %8s  not finished\n", b.mark("✗", 31), name, took)
 		return err
 	}
 	fmt.Fprintf(b.out, "%s %-10s %8s  %s\n", b.mark("✓", 32), name, took, remark)

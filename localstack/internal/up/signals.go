@@ -13,7 +13,10 @@ import (
 // Interrupt is the cause of a run's end that somebody asked for.
 type Interrupt struct{ Signal syscall.Signal }
 
-func (i *Interrupt) Error() string { return fmt.Sprintf("interrupted (%v)", i.Signal) }
+func (i *Interrupt) Error() string {
+	by := map[syscall.Signal]string{syscall.SIGINT: "Ctrl-C", syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "the end of its terminal"}[i.Signal]
+	return fmt.Sprintf("interrupted by %s; nothing is left running, and it can be run again", by)
+}
 
 // ExitCode is what a shell reports of a process that such a signal ended.
 func (i *Interrupt) ExitCode() int { return 128 + int(i.Signal) }
@@ -30,7 +33,7 @@ func Interruptible(parent context.Context) context.Context {
 	signal.Notify(signals, watched...)
 	go func() {
 		first := (<-signals).(syscall.Signal)
-		fmt.Fprintf(os.Stderr, "\n%v: stopping; once more ends everything at once\n", first)
+		fmt.Fprint(os.Stderr, "\nstopping; once more ends everything at once\n")
 		cancel(&Interrupt{first})
 		second := (<-signals).(syscall.Signal)
 		leash.KillAll()

@@ -123,6 +123,8 @@ func (r *run) all(ctx context.Context) (code int, err error) {
 	if cause := context.Cause(ctx); !errors.As(cause, new(*Interrupt)) {
 		return 0, cause
 	}
+	r.stop()
+	fmt.Fprint(r.board, "stopped; nothing is left running\n")
 	return 0, nil
 }
 

@@ -201,6 +201,11 @@ func TestList(t *testing.T) {
 		listed(t, store, catalog.Filter{Category: "kitchen", Text: "mug"}, "Blue Mug")
 		listed(t, store, catalog.Filter{Category: "Bags #1", Text: "b"})
 
+		// One term twice over.
+		must(t, store.Create(ctx, newProduct("pot", "Tea Pot", "garden")))
+		listed(t, store, text("pot"), "Tea Pot")
+		listed(t, store, catalog.Filter{Category: "garden"}, "Tea Pot")
+
 		mug = next(mug, func(p *catalog.Product) { p.Name, p.Category = "Cup", "gifts" })
 		must(t, store.Save(ctx, mug))
 		listed(t, store, kitchen, "ÜBER Ring of Blue", "Blue  Cup")
@@ -209,7 +214,7 @@ func TestList(t *testing.T) {
 		listed(t, store, text("cup"), "Cup", "Blue  Cup")
 
 		must(t, store.Save(ctx, next(cup, func(p *catalog.Product) { p.Status = catalog.Discontinued })))
-		listed(t, store, catalog.Filter{}, "ÜBER Ring of Blue", "Mug Mug", "Cup")
+		listed(t, store, catalog.Filter{}, "Tea Pot", "ÜBER Ring of Blue", "Mug Mug", "Cup")
 		listed(t, store, kitchen, "ÜBER Ring of Blue")
 		listed(t, store, text("cup"), "Cup")
 	})

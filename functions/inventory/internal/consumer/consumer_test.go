@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -218,20 +221,56 @@ func TestMalformedOrderComesAgain(t *testing.T) {
 	f.units("5/1")
 }
 
-// Two hundred buyers at once of ten units: ten get one, and everybody hears.
-func TestRush(t *testing.T) {
-	const buyers, units, batch = 200, 10, 10
-	f := newFixture(t, nil)
+// distant is a database that takes its time, so that whoever reads at the same
+// time reads the same, and counts the transactions it is asked for.
+type distant struct {
+	table.Backend
+	transactions *atomic.Int64
+}
+
+func (d distant) Get(ctx context.Context, key table.Key) (table.Item, error) {
+	item, err := d.Backend.Get(ctx, key)
+	time.Sleep(rand.N(4 * time.Millisecond))
+	return item, err
+}
+
+func (d distant) Transact(ctx context.Context, ops []table.Op) error {
+	d.transactions.Add(1)
+	time.Sleep(rand.N(4 * time.Millisecond))
+	return d.Backend.Transact(ctx, ops)
+}
+
+// rush lets buyers order one rope each at the same time, in batches of ten, each
+// of which is another process, and returns how many transactions it took.
+func rush(t *testing.T, buyers, units int) (f *fixture, transactions int64) {
+	t.Helper()
+	const batch = 10
+	mem := &tabletest.Memory{}
+	f = newFixture(t, mem)
+	f.table = mem
 	f.stocked(units)
+	var count atomic.Int64
 	var wg sync.WaitGroup
 	for i := range buyers / batch {
 		var messages []message
 		for j := range batch {
 			messages = append(messages, created(fmt.Sprintf("ord_%d", i*batch+j), 1))
 		}
-		wg.Go(func() { f.done(messages...) })
+		process := newFixture(t, distant{mem, &count})
+		wg.Go(func() {
+			if again := process.deliver(messages...); len(again) > 0 {
+				t.Errorf("%d messages come again", len(again))
+			}
+		})
 	}
 	wg.Wait()
+	return f, count.Load()
+}
+
+// Two hundred buyers at once of ten units: ten get one, and everybody hears.
+func TestRush(t *testing.T) {
+	const buyers, units = 200, 10
+	f, _ := rush(t, buyers, units)
 	f.units("10/10")
 	if got := f.count(event.TypeStockReserved); got != units {
 		t.Errorf("%d orders have the %d units", got, units)
@@ -241,6 +280,39 @@ func TestRush(t *testing.T) {
 	}
 	if got := f.count(event.TypeStockDepleted); got != 1 {
 		t.Errorf("the end of the stock was announced %d times", got)
+	}
+}
+
+// A product that many want and all get: nobody is sent away for later.
+func TestRushOfPlenty(t *testing.T) {
+	f, _ := rush(t, 60, 1000)
+	f.units("1000/60")
+}
+
+func TestManyLostRaces(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, nil)
+		f.stocked(5)
+		for _, m := range []message{created("ord_1", 1), confirmed("ord_1"), cancelled("ord_1", true)} {
+			lost := 0
+			f.table.Before = func([]table.Op) error {
+				if lost++; lost <= 30 {
+					return &table.Cancelled{Failed: []int{0}}
+				}
+				return nil
+			}
+			f.done(m)
+		}
+		f.units("5/0")
+	})
+}
+
+// Messages of one batch take turns instead of transactions.
+func TestBatchDoesNotContendWithItself(t *testing.T) {
+	f, transactions := rush(t, 10, 1000)
+	f.units("1000/10")
+	if transactions != 10 {
+		t.Errorf("ten orders took %d transactions", transactions)
 	}
 }
 

@@ -337,6 +337,9 @@ func TestAMailIsNeverSentTwice(t *testing.T) {
 						if n.Status == notifications.Sent && (w.mails.Load() != 1 || mailErr != nil) {
 							t.Errorf("%s: %d mails and %+v", name, w.mails.Load(), n)
 						}
+						if d == interleave && mailErr == nil && n.Status != notifications.Sent {
+							t.Errorf("%s: nobody died, and %+v", name, n)
+						}
 						if w.mails.Load() == 0 && n.Cause != notifications.CauseUnknown {
 							t.Errorf("%s: no mail and %+v", name, n)
 						}

@@ -71,8 +71,8 @@ func TestListPages(t *testing.T) {
 		reader, other := id.New("usr"), id.New("usr")
 		var want []string
 		for i := range 7 {
-			// Times whose text differs in length where trailing zeros are cut.
-			n := newNotification(reader, now.Add(time.Duration(i)*50*time.Millisecond))
+			// Times whose text would differ in length if trailing zeros were cut.
+			n := newNotification(reader, now.Truncate(time.Second).Add(time.Duration(i)*50*time.Millisecond))
 			want = append([]string{n.ID}, want...)
 			m := newNotification(other, now)
 			if err := errors.Join(store.Add(t.Context(), n, sent(n)), store.Add(t.Context(), m, sent(m))); err != nil {

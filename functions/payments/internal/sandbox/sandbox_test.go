@@ -167,6 +167,29 @@ func TestRefund(t *testing.T) {
 	}
 }
 
+// Two deliveries of one event ask at the same time: the second comes in while
+// the first is about to write its books.
+func TestAskedAtTheSameTime(t *testing.T) {
+	memory := &tabletest.Memory{}
+	p := sandbox.New(table.New(memory), time.Now)
+	for _, method := range []string{"pm_card_ok", "pm_card_declined"} {
+		memory.Before = func([]table.Op) error {
+			memory.Before = nil
+			if _, err := p.Charge(t.Context(), charge(method)); err != nil {
+				t.Error(err)
+			}
+			return nil
+		}
+		// By now the first method has decided.
+		if got, err := p.Charge(t.Context(), charge(method)); err != nil || got != paid {
+			t.Errorf("got %+v, %v", got, err)
+		}
+	}
+	if e, err := p.Audit(t.Context(), orderID); err != nil || e.Attempts != 4 || e.Method != "pm_card_ok" {
+		t.Errorf("the books hold %+v, %v", e, err)
+	}
+}
+
 func TestKeyMeansOneCharge(t *testing.T) {
 	p := sandbox.New(tabletest.New(), time.Now)
 	if _, err := p.Charge(t.Context(), charge("pm_card_ok")); err != nil {

@@ -129,7 +129,7 @@ func (s *Store) Settle(ctx context.Context, c users.Claim, u users.User, evs ...
 // step commits what is not the effect of the request, so that the request's
 // record of being done waits for the commit that is.
 func (s *Store) step(ctx context.Context, ops ...table.Op) error {
-	return s.table.Commit(ctx, nil, ops...)
+	return s.table.Commit(table.WithGuard(ctx, nil), nil, ops...)
 }
 
 func save(u users.User) table.Op {

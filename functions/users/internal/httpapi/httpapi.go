@@ -17,10 +17,11 @@ import (
 )
 
 // Routes returns the service's routes.
-func Routes(svc *users.Service, keys *idempotency.Keeper, pages *cursor.Sealer, log *slog.Logger) http.Handler {
+func Routes(svc *users.Service, keys *idempotency.Keeper, pages *cursor.Sealer, log *slog.Logger) *httpkit.Router {
 	rt := httpkit.NewRouter(log)
 	rt.Handle("POST /api/users", register(svc, keys))
 	rt.Handle("GET /api/users", list(svc, pages))
+	rt.Handle("GET /api/users/openapi.json", httpkit.Document(users.OpenAPI))
 	rt.Handle("GET /api/users/{id}", get(svc))
 	rt.Handle("PATCH /api/users/{id}", change(svc))
 	rt.Handle("DELETE /api/users/{id}", erase(svc))

@@ -1,0 +1,101 @@
+package integration
+
+import (
+	"flag"
+	"os"
+	"testing"
+	"time"
+
+	"tradewind/localstack/internal/audit"
+	"tradewind/localstack/internal/fnproc"
+	"tradewind/localstack/internal/localaws"
+)
+
+// atOnce is how many tests run at a time. The default, one for each core, suits tests
+// that compute; these wait.
+const atOnce = "8"
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
+	}
+	os.Exit(m.Run())
+}
+
+// TestPlatform has three parts, and their order matters: what is killed in the
+// second would delay the tests of the first, and the third looks at the whole once
+// nothing moves any more.
+func TestPlatform(t *testing.T) {
+	p := connect(t)
+
+	t.Run("contract", func(t *testing.T) {
+		for name, test := range map[string]func(*testing.T, *platform){
+			"a paid order is confirmed":                   confirmed,
+			"an order is priced by the catalog":           pricedByCatalog,
+			"an order without stock reserves nothing":     outOfStock,
+			"a declined card gives the stock back":        declined,
+			"a provider that fails twice is asked again":  flakyProvider,
+			"a slow provider is waited for":               slowProvider,
+			"a confirmed order can be cancelled":          cancelConfirmed,
+			"an order can be cancelled while it is paid":  cancelPending,
+			"nothing is oversold":                         oversell,
+			"tokens":                                      tokens,
+			"roles":                                       roles,
+			"another customer's things are not there":     foreign,
+			"bad orders are refused":                      badOrders,
+			"a repeated order is the same order":          replay,
+			"concurrent repeats make one order":           concurrentReplay,
+			"an idempotency key is needed":                keyNeeded,
+			"unknown routes and methods":                  unknownRoutes,
+			"media types":                                 mediaTypes,
+			"lists have pages":                            pages,
+			"stale writes are refused":                    staleWrites,
+			"a stock adjustment":                          adjustment,
+			"a discontinued product cannot be ordered":    discontinued,
+			"an e-mail address registers once":            emailTaken,
+			"an erased user is nobody":                    erasedUser,
+			"the correlation id is returned":              correlation,
+			"every service publishes its document":        documents,
+			"a browser of any origin may ask":             crossOrigin,
+			"the load balancer answers for every service": balancer,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, p)
+			})
+		}
+	})
+
+	t.Run("killed", func(t *testing.T) {
+		if p.outputs.Endpoint == "" || !fnproc.Supported() {
+			t.Skip("functions can be killed only where they are processes of this machine")
+		}
+		for name, test := range map[string]func(*testing.T, *platform){
+			"inventory's consumer":                 func(t *testing.T, p *platform) { killedConsumer(t, p, "inventory") },
+			"orders' consumer":                     func(t *testing.T, p *platform) { killedConsumer(t, p, "orders") },
+			"notifications' consumer":              func(t *testing.T, p *platform) { killedConsumer(t, p, "notifications") },
+			"payments' consumer during the charge": killedDuringCharge,
+			"a relay":                              killedRelay,
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				test(t, p)
+			})
+		}
+	})
+
+	t.Run("invariants", func(t *testing.T) {
+		ctx := within(t, 2*time.Minute)
+		if err := audit.AtRest(ctx, p.scope()); err != nil {
+			t.Error(err)
+		}
+		if p.outputs.Endpoint == "" {
+			return // the queues are not ours to look at
+		}
+		dead, err := audit.DeadLetters(ctx, localaws.Config(p.outputs.Endpoint, p.outputs.Region), p.outputs.Queues)
+		if err != nil || len(dead) > 0 {
+			t.Errorf("dead letters: %v, %v", dead, err)
+		}
+	})
+}

@@ -155,8 +155,8 @@ func bar(orderID string, now time.Time) outcome {
 	return outcome{reservation: Reservation{OrderID: orderID, State: Released, Version: 1, CreatedAt: now, UpdatedAt: now}}
 }
 
-// move makes the step Take, Release or PutBack. The stock has a line for each of
-// the reservation's: lines are never removed.
+// move makes the step Take, Release or PutBack. The stock must have a line for
+// each of the reservation's.
 func (r Reservation) move(step Step, stock map[string]Stock, now time.Time) outcome {
 	var out outcome
 	for _, line := range r.Lines {

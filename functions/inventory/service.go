@@ -32,12 +32,12 @@ type Service struct {
 	store Store
 	now   func() time.Time
 	newID func(prefix string) string
-	turns turns
+	turns *turns
 }
 
 // NewService returns the service.
 func NewService(store Store, now func() time.Time, newID func(prefix string) string) *Service {
-	return &Service{store: store, now: func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID: newID}
+	return &Service{store, func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID, newTurns()}
 }
 
 // Stock returns the line of a product.
@@ -136,13 +136,20 @@ func (s *Service) advance(ctx context.Context, o Order, eventType string) error 
 	for i, line := range lines {
 		ids[i] = line.ProductID
 	}
-	defer s.turns.take(ids)()
+	end, err := s.turns.take(ctx, ids)
+	if err != nil {
+		return err
+	}
+	defer end()
 	stock, err := s.store.Stocks(ctx, ids)
 	if err != nil {
 		return err
 	}
 	if step == Reserve {
 		return s.commit(ctx, reserve(o, stock, s.now()), eventType)
+	}
+	if len(stock) < len(lines) {
+		return fmt.Errorf("order %s has units of %d products, and %d of these have a stock line", o.ID, len(lines), len(stock))
 	}
 	return s.commit(ctx, r.move(step, stock, s.now()), eventType)
 }

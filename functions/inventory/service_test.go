@@ -325,6 +325,20 @@ func TestConfirmedBeforeCreated(t *testing.T) {
 	}
 }
 
+// A stock line is never removed. If one were, its units must not be made up.
+func TestLostStockLine(t *testing.T) {
+	h := newHouse()
+	h.stocked(t, "rope", 5)
+	must(t, h.OrderCreated(t.Context(), order("ord_1", events.Line{ProductID: "rope", Quantity: 2})))
+	must(t, table.New(h.table).Commit(t.Context(), nil, table.Discard(table.Key{PK: "STOCK#rope", SK: "STOCK"})))
+	if err := h.OrderConfirmed(t.Context(), "ord_1"); apperr.KindOf(err) != apperr.Internal {
+		t.Errorf("got %v", err)
+	}
+	if _, err := h.Stock(t.Context(), "rope"); apperr.KindOf(err) != apperr.NotFound {
+		t.Errorf("a line came into being: %v", err)
+	}
+}
+
 func TestOpenTwice(t *testing.T) {
 	h := newHouse()
 	h.stocked(t, "rope", 5)

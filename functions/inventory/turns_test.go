@@ -1,6 +1,8 @@
 package inventory
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -11,7 +13,7 @@ import (
 // whatever the products and their order.
 func TestTurns(t *testing.T) {
 	var (
-		turns turns
+		turns = newTurns()
 		alone [10]bool
 		wg    sync.WaitGroup
 	)
@@ -22,7 +24,12 @@ func TestTurns(t *testing.T) {
 			for i, p := range products {
 				ids[i] = fmt.Sprint("prd_", p)
 			}
-			defer turns.take(ids)()
+			end, err := turns.take(t.Context(), ids)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer end()
 			for _, p := range products {
 				if alone[p] {
 					t.Errorf("two have their turn at product %d", p)
@@ -35,4 +42,24 @@ func TestTurns(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+func TestTurnThatNeverComes(t *testing.T) {
+	turns := newTurns()
+	end, err := turns.take(t.Context(), []string{"rope"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := turns.take(late, []string{"knot", "rope", "mast"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("waiting without time: %v", err)
+	}
+	end()
+	// Whoever gave up has kept nothing.
+	end, err = turns.take(t.Context(), []string{"knot", "rope", "mast"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	end()
 }

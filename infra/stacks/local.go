@@ -19,9 +19,6 @@ func bend(n network, p platform, services []service.Service) {
 	// through the API.
 	p.stack.Node().TryRemoveChild(p.archive.Node().Id())
 
-	// Accepted, then unusable for preflight. Set through the API after the deployment.
-	p.api.AddPropertyDeletionOverride(jsii.String("CorsConfiguration"))
-
 	// The balancer's DNS name does not resolve. Only the endpoint knows its own port, so
 	// whoever starts it writes the parameter before the first deployment.
 	n.stack.Node().TryRemoveChild(n.albURL.Node().Id())

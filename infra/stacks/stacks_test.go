@@ -87,7 +87,6 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 		"every service: AWS::SQS::QueuePolicy missing",
 		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
 		"network: AWS::SSM::Parameter /network/alb-url missing",
-		"platform: AWS::ApiGatewayV2::Api.CorsConfiguration",
 		"platform: AWS::Cognito::UserPool deletion",
 		"platform: AWS::Cognito::UserPool.DeletionProtection",
 		"platform: AWS::Events::Archive missing",

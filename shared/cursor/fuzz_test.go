@@ -19,6 +19,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(s.Seal("position", "orders", "usr_1"), "position", "orders", "usr_1")
 	f.Add(s.Seal("position", "orders", "usr_1"), "position", "ordersusr_1", "")
 	f.Add(s.Seal("position", "orders", "usr_1")+"A", "position", "orders", "usr_1")
+	f.Add(s.Seal("position", "orders", "usr_1")+"\n", "position", "orders", "usr_1")
 	f.Add("!", "\x00", "\x00", "\x00")
 	f.Fuzz(func(t *testing.T, token, position, scope1, scope2 string) {
 		sealed := s.Seal(position, scope1, scope2)

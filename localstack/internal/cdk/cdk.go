@@ -84,7 +84,7 @@ func (t Tool) run(ctx context.Context, log, what string, args ...string) error {
 	}
 	failure.What = what
 	if stack, reason := firstFailure(log); stack != "" {
-		failure.What = fmt.Sprintf("stack %s failed: %s", stack, reason)
+		failure.What, failure.Tail = fmt.Sprintf("stack %s failed: %s", stack, reason), nil
 	} else if reason != "" {
 		failure.What += ": " + reason
 	}
@@ -111,11 +111,13 @@ func (t Tool) env(getenv func(string) string) []string {
 	}
 }
 
-// How the command line says what went wrong: a resource's event, or the end of a stack.
+// How the command line says what went wrong: a resource's event; the end of a stack,
+// with the reason on the line after it; or neither.
 var (
 	resourceFailed = regexp.MustCompile(`^(\S+) \|.*\| (?:CREATE|UPDATE|DELETE)_FAILED +\| \S+ +\| (.+)$`)
-	stackFailed    = regexp.MustCompile(`^(?:❌ +)?(\S+) failed: (.+)$`)
-	plainError     = regexp.MustCompile(`^(?:\[?Error\]?|\S*Error|❌ +Deployment failed): (.+)$`)
+	stackFailed    = regexp.MustCompile(`^❌ +(\S+) failed to deploy$`)
+	stackReason    = regexp.MustCompile(`^‣ (.+)$`)
+	plainError     = regexp.MustCompile(`^\[?\w*Error\]?:? (.+)$`)
 )
 
 // firstFailure finds in a log the stack that failed first, and why. Resources
@@ -125,17 +127,20 @@ func firstFailure(log string) (stack, reason string) {
 	if err != nil {
 		return "", ""
 	}
-	var general string
 	for line := range strings.Lines(string(text)) {
 		line = strings.TrimSpace(line)
-		for _, pattern := range []*regexp.Regexp{resourceFailed, stackFailed} {
-			if m := pattern.FindStringSubmatch(line); m != nil && !strings.Contains(m[2], "cancelled") {
-				return m[1], m[2]
-			}
+		if m := resourceFailed.FindStringSubmatch(line); m != nil && !strings.Contains(m[2], "cancelled") {
+			return m[1], m[2]
 		}
-		if m := plainError.FindStringSubmatch(line); m != nil && general == "" {
-			general = m[1]
+		if m := stackFailed.FindStringSubmatch(line); m != nil {
+			stack = m[1]
+		}
+		if m := stackReason.FindStringSubmatch(line); m != nil && stack != "" {
+			return stack, m[1]
+		}
+		if m := plainError.FindStringSubmatch(line); m != nil && reason == "" {
+			reason = m[1]
 		}
 	}
-	return "", general
+	return stack, reason
 }

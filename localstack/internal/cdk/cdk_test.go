@@ -71,11 +71,14 @@ func TestAFailureNamesTheStackAndTheReason(t *testing.T) {
 tradewind-local-network |  3/30 | 10:41:02 AM | CREATE_COMPLETE      | AWS::EC2::VPC | Vpc
 tradewind-local-orders |  2/30 | 10:41:03 AM | CREATE_FAILED        | AWS::Lambda::Function | Service/Api (ServiceApi1) Resource creation cancelled
 tradewind-local-orders |  2/30 | 10:41:03 AM | CREATE_FAILED        | AWS::WAFv2::WebACL | Firewall (Firewall) Unsupported resource type
-❌  tradewind-local-orders failed: ToolkitError: The stack named tradewind-local-orders failed creation`,
+❌  tradewind-local-orders failed to deploy
+‣ DeploymentError: Resource updates failed`,
 			"stack tradewind-local-orders failed: Firewall (Firewall) Unsupported resource type"},
 		"a stack": {`
-❌  tradewind-local-users failed: ToolkitError: Unresolved parameter /tradewind/local/network/alb-url`,
-			"stack tradewind-local-users failed: ToolkitError: Unresolved parameter /tradewind/local/network/alb-url"},
+tradewind-local-users: success: Published Service/Api/Code
+❌  tradewind-local-orders failed to deploy
+‣ ValidationError: Template format error: Unrecognized resource types: [AWS::EC2::NatGateway]`,
+			"stack tradewind-local-orders failed: ValidationError: Template format error: Unrecognized resource types: [AWS::EC2::NatGateway]"},
 		"neither": {`
 Error: Cannot find module 'aws-cdk'`, "the deployment failed: Cannot find module 'aws-cdk'"},
 		"silence": {"", "the deployment failed"},

@@ -63,7 +63,7 @@ type Endpoint struct {
 
 // Start starts an endpoint and waits until it is ready.
 func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
-	if err := free(cfg.Port); err != nil {
+	if err := Free(cfg.Port); err != nil {
 		return nil, err
 	}
 	log, err := os.OpenFile(cfg.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -207,9 +207,10 @@ func environment(cfg Config) ([]string, error) {
 	return env, nil
 }
 
-// free makes sure that the port is nobody's. Somebody may still take it before
-// the endpoint does; then the endpoint ends and its log says why.
-func free(port int) error {
+// Free makes sure that a port is nobody's. Start asks too, but only after whatever
+// came before it. Somebody may still take the port before the endpoint does; then the
+// endpoint ends and its log says why.
+func Free(port int) error {
 	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
 	if err == nil {
 		return listener.Close()

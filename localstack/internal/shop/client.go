@@ -27,6 +27,7 @@ type Client struct {
 	base  string
 	token string
 	http  *http.Client
+	see   func(Request, *Response)
 }
 
 // New returns a client without a token for the platform at a base URL.
@@ -41,6 +42,15 @@ func New(base string) *Client {
 func (c *Client) As(token string) *Client {
 	other := *c
 	other.token = token
+	return &other
+}
+
+// Watched returns a client that shows every call and its answer to see, which may
+// be called concurrently and must not change them. The header shown is the one sent.
+// Clients made from it with As are watched too.
+func (c *Client) Watched(see func(Request, *Response)) *Client {
+	other := *c
+	other.see = see
 	return &other
 }
 
@@ -134,7 +144,12 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: read the answer: %w", r.Method, r.Path, err)
 	}
-	return &Response{Status: resp.StatusCode, Header: resp.Header, Body: text}, nil
+	answer := &Response{Status: resp.StatusCode, Header: resp.Header, Body: text}
+	if c.see != nil {
+		r.Header = req.Header
+		c.see(r, answer)
+	}
+	return answer, nil
 }
 
 // Decode reads the answer's JSON.

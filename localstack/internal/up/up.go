@@ -98,6 +98,9 @@ func (r *run) all(ctx context.Context) (code int, err error) {
 		return 0, err
 	}
 	defer r.files.Close()
+	if err := endpoint.Free(r.Port); err != nil { // now, and not after minutes of building
+		return 0, err
+	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

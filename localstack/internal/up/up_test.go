@@ -345,6 +345,29 @@ func TestAKilledToolLeavesNothing(t *testing.T) {
 	c.exits(t, -1)
 }
 
+// make and go run end without a word to what they started when they are ended by
+// SIGTERM; a shell that is killed does the same.
+func TestItEndsWithWhatStartedIt(t *testing.T) {
+	root := project(t)
+	port := freePort(t)
+	options, err := json.Marshal(up.Options{Port: port, Dir: ".local"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := newOutput(t)
+	shell := exec.Command("sh", "-c", `"$0" "$1"; exit $?`, os.Args[0], string(options))
+	shell.Dir, shell.Env = root, append(os.Environ(), roleVar+"="+roleTool)
+	shell.Stdout, shell.Stderr = out.file, out.file
+	if err := shell.Start(); err != nil {
+		t.Fatal(err)
+	}
+	out.waitFor(t, "running until Ctrl-C")
+	_ = shell.Process.Kill()
+	_ = shell.Wait()
+	out.waitFor(t, "stopped; nothing is left running")
+	(&tool{root: root, port: port}).leavesNothing(t)
+}
+
 func TestAPartThatFails(t *testing.T) {
 	tests := map[string]struct{ part, want, do string }{
 		"tools":     {"tools", "error: make tools failed (exit status 2)", "run again"},

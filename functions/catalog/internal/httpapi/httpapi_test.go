@@ -166,7 +166,7 @@ func TestRefusals(t *testing.T) {
 	s := newShop(t)
 	at := s.create("MUG-1")
 	s.create("MUG-2")
-	with := func(old, new string) string { return strings.Replace(mug("MUG-3"), old, new, 1) }
+	with := func(was, is string) string { return strings.Replace(mug("MUG-3"), was, is, 1) }
 	current := match("1")
 	tests := map[string]struct {
 		call    call
@@ -207,7 +207,7 @@ func TestRefusals(t *testing.T) {
 		"negative amount":          {call{admin, "POST", collection, with("1999", "-1"), nil}, 422, "invalid", "/price/amount"},
 		"unknown currency":         {call{admin, "POST", collection, with("EUR", "euro"), nil}, 422, "invalid", "/price/currency"},
 		"text price":               {call{admin, "POST", collection, with(`{"amount":1999,"currency":"EUR"}`, `"19.99 EUR"`), nil}, 422, "invalid", "/price"},
-		"price with another word":  {call{admin, "POST", collection, with(`"amount"`, `"tax":7,"amount"`), nil}, 422, "invalid", "/tax"},
+		"price with another word":  {call{admin, "POST", collection, with(`"amount"`, `"tax":7,"amount"`), nil}, 422, "invalid", "/price/tax"},
 		"id from the client":       {call{admin, "POST", collection, with(`"sku"`, `"id":"prd_1","sku"`), nil}, 422, "invalid", "/id"},
 		"new but discontinued":     {call{admin, "POST", collection, with(`"sku"`, `"status":"discontinued","sku"`), nil}, 422, "invalid", "/status"},
 		"list for a product":       {call{admin, "POST", collection, `[]`, nil}, 422, "invalid", ""},
@@ -259,7 +259,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// names returns the SKUs of a page.
+// skus returns the SKUs of a page.
 func skus(t *testing.T, w *httptest.ResponseRecorder) (skus []string, next string) {
 	t.Helper()
 	var page struct {

@@ -12,7 +12,7 @@ import (
 	"tradewind/functions/payments"
 	eventhandlers "tradewind/functions/payments/internal/consumer"
 	"tradewind/functions/payments/internal/dynamo"
-	"tradewind/functions/payments/internal/sandbox"
+	"tradewind/functions/payments/internal/provider"
 	"tradewind/shared/consumer"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
@@ -28,11 +28,12 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl, limit := table.FromEnv(vars), vars.Duration("PROVIDER_TIMEOUT", 12*time.Second)
-	if err := vars.Err(); err != nil {
+	charger, err := provider.FromEnv(vars, tbl)
+	if err != nil {
 		return nil, err
 	}
 	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
-	svc := payments.NewService(store, sandbox.New(tbl, time.Now), limit, time.Now, id.New)
+	svc := payments.NewService(store, charger, limit, time.Now, id.New)
 	c := consumer.New(inbox.New(time.Now), logs.New(os.Stdout, getenv))
 	eventhandlers.Register(c, svc)
 	return c, nil

@@ -225,8 +225,18 @@ type claim struct {
 	Settled bool      `dynamodbav:"settled"`
 	Since   time.Time `dynamodbav:"since"`
 	Version int       `dynamodbav:"version"`
+	// ExpiresAt lets a reservation go that nobody came back to.
+	ExpiresAt int64 `dynamodbav:"expiresAt,omitempty"`
 }
 
 func claimOf(c users.Claim) claim {
-	return claim{Key: claimKey(c.Key), UserID: c.UserID, Settled: c.Settled, Since: c.Since, Version: c.Version}
+	it := claim{Key: claimKey(c.Key), UserID: c.UserID, Settled: c.Settled, Since: c.Since, Version: c.Version}
+	if !c.Settled {
+		it.ExpiresAt = c.Since.Add(lifetime).Unix()
+	}
+	return it
 }
+
+// lifetime is how long a reservation is kept. It has lapsed long before; nothing
+// goes wrong when it is deleted.
+const lifetime = 24 * time.Hour

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tradewind/functions/users"
+	"tradewind/functions/users/internal/cognito/cognitotest"
 	"tradewind/shared/httpkit"
 	"tradewind/shared/id"
 	"tradewind/shared/identity"
@@ -146,7 +147,7 @@ func TestRefusals(t *testing.T) {
 	erased := field(t, p.register("gone@example.com", "correct horse", ""), "id")
 	send(p, call{user: erased, method: "DELETE", path: "/api/users/" + erased, match: `"1"`})
 	path, absent := "/api/users/"+own, "/api/users/"+id.New("usr")
-	with := func(old, new string) string { return strings.Replace(ada, old, new, 1) }
+	with := func(oldnew ...string) string { return strings.NewReplacer(oldnew...).Replace(ada) }
 	fresh := strings.Replace(ada, "Ada@Example.com", "new@example.com", 1)
 	faulty := func(old, new string) string { return strings.Replace(fresh, old, new, 1) }
 	tests := map[string]struct {
@@ -168,7 +169,9 @@ func TestRefusals(t *testing.T) {
 		"an id from the client":     {call{method: "POST", path: "/api/users", body: faulty(`"name"`, `"id":"usr_1","name"`)}, 422, "invalid", []string{"/id"}},
 		"a number for a name":       {call{method: "POST", path: "/api/users", body: faulty(`"Ada Lovelace ☂"`, `1`)}, 422, "invalid", []string{"/name"}},
 		"a short password":          {call{method: "POST", path: "/api/users", body: faulty("correct horse", "short")}, 422, "invalid", []string{"/password"}},
-		"a password the pool hates": {call{method: "POST", path: "/api/users", body: faulty("correct horse", `correct\u0000horse`)}, 422, "invalid", []string{"/password"}},
+		"a password the pool hates": {call{method: "POST", path: "/api/users", body: with("Ada@Example.com", "nul@example.com", "correct horse", `correct\u0000horse`)}, 422, "invalid", []string{"/password"}},
+		"an address the pool hates": {call{method: "POST", path: "/api/users", body: with("Ada@Example.com", "x"+cognitotest.Refused+"example.com")}, 422, "invalid", []string{"/email"}},
+		"an operator's address":     {call{method: "POST", path: "/api/users", body: with("Ada@Example.com", "root@example.com")}, 409, "email_taken", nil},
 		"a country's name":          {call{method: "POST", path: "/api/users", body: faulty(`"DE"`, `"Germany"`)}, 422, "invalid", []string{"/addresses/0/country"}},
 		"a key with a space":        {call{method: "POST", path: "/api/users", body: fresh, key: "a b"}, 400, "idempotency_key_malformed", nil},
 		"a key of another request":  {call{method: "POST", path: "/api/users", body: fresh, key: "used"}, 422, "idempotency_key_reused", nil},
@@ -194,6 +197,8 @@ func TestRefusals(t *testing.T) {
 		"erases a version to be":        {call{user: own, method: "DELETE", path: path, match: `"2"`}, 412, "stale_version", nil},
 		"any version":                   {call{user: own, method: "DELETE", path: path, match: `*`}, 400, "if_match_malformed", nil},
 		"changes to a taken address":    {call{user: own, method: "PATCH", path: path, match: `"1"`, body: `{"email":"GRACE@example.com"}`}, 409, "email_taken", nil},
+		"changes to an operator's":      {call{user: own, method: "PATCH", path: path, match: `"1"`, body: `{"email":"root@example.com"}`}, 409, "email_taken", nil},
+		"changes to what is refused":    {call{user: own, method: "PATCH", path: path, match: `"1"`, body: `{"email":"ada` + cognitotest.Refused + `example.com"}`}, 422, "invalid", []string{"/email"}},
 		"changes to no address":         {call{user: own, method: "PATCH", path: path, match: `"1"`, body: `{"email":"x","name":"","addresses":[{}]}`}, 422, "invalid", []string{"/email", "/name", "/addresses/0/line1", "/addresses/0/city", "/addresses/0/postalCode", "/addresses/0/country"}},
 		"changes the password":          {call{user: own, method: "PATCH", path: path, match: `"1"`, body: `{"password":"another horse"}`}, 422, "invalid", []string{"/password"}},
 		"removes the name":              {call{user: own, method: "PATCH", path: path, match: `"1"`, body: `{"name":null}`}, 422, "invalid", []string{"/name"}},
@@ -204,6 +209,7 @@ func TestRefusals(t *testing.T) {
 		"a collection cannot be erased": {call{user: own, method: "DELETE", path: "/api/users"}, 405, "method_not_allowed", nil},
 		"a part that is not there":      {call{user: own, method: "GET", path: path + "/orders"}, 404, "not_found", nil},
 	}
+	p.operator(t, "root@example.com")
 	before, signIns := len(p.mem.Items()), len(p.pool.List())
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -221,6 +227,9 @@ func TestRefusals(t *testing.T) {
 	}
 	if n := len(p.pool.List()); n != signIns {
 		t.Errorf("refused requests left %d sign-ins", n-signIns)
+	}
+	if signedIn, ok := p.pool.SignIn("ada@example.com", "correct horse"); !ok || signedIn != own {
+		t.Errorf("after all that, signed in as %q", signedIn)
 	}
 	p.atRest(t)
 }

@@ -15,9 +15,16 @@ import (
 
 // Pool is a users.SignIns in memory. The zero value is empty and ready.
 type Pool struct {
+	// Lax lets several sign-ins answer under one e-mail address, as some
+	// endpoints that stand in for Cognito do.
+	Lax bool
+
 	mu      sync.Mutex
 	signIns map[string]signIn
 }
+
+// Refused is part of e-mail addresses that the pool does not take.
+const Refused = "+refused@"
 
 var _ users.SignIns = (*Pool)(nil)
 
@@ -73,7 +80,7 @@ func (p *Pool) SetPassword(id, password string) error {
 		return users.ErrOvertaken
 	}
 	if strings.ContainsRune(password, 0) {
-		return &apperr.Error{Kind: apperr.Invalid, Code: "invalid", Message: "no", Fields: []apperr.Field{{Pointer: "/password", Message: "is refused"}}}
+		return refused("/password")
 	}
 	p.signIns[id] = signIn{s.email, password}
 	return nil
@@ -111,8 +118,11 @@ func (p *Pool) Remove(_ context.Context, id string) error {
 
 // address makes an e-mail address a name of the sign-in, if it is nobody else's.
 func (p *Pool) address(id, email string) error {
+	if strings.Contains(email, Refused) {
+		return refused("/email")
+	}
 	for other, s := range p.signIns {
-		if s.email == email && other != id {
+		if s.email == email && other != id && !p.Lax {
 			return users.ErrEmailTaken
 		}
 	}
@@ -121,6 +131,12 @@ func (p *Pool) address(id, email string) error {
 	}
 	p.signIns[id] = signIn{email, p.signIns[id].password}
 	return nil
+}
+
+func refused(pointer string) error {
+	var c apperr.Check
+	c.Fail(pointer, "is refused")
+	return c.Err()
 }
 
 // Run holds a pool to what the users service relies on. signIn tries to sign in

@@ -1,0 +1,33 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// build is the whole wiring; every fault of the configuration is told at once.
+func TestBuild(t *testing.T) {
+	tests := map[string]struct {
+		env  map[string]string
+		want []string // in the error; none: it is built
+	}{
+		"sandbox by default": {map[string]string{"TABLE_NAME": "t"}, nil},
+		"sandbox":            {map[string]string{"TABLE_NAME": "t", "PAYMENT_PROVIDER": "sandbox", "PROVIDER_TIMEOUT": "2s"}, nil},
+		"nothing set":        {nil, []string{"TABLE_NAME"}},
+		"all wrong":          {map[string]string{"PAYMENT_PROVIDER": "beads", "PROVIDER_TIMEOUT": "soon"}, []string{"TABLE_NAME", "PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"}},
+		"stripe, no secret":  {map[string]string{"TABLE_NAME": "t", "PAYMENT_PROVIDER": "stripe"}, []string{"STRIPE_SECRET_ARN"}},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := build(func(name string) string { return tt.env[name] })
+			if (err == nil) != (tt.want == nil) {
+				t.Fatalf("got %v", err)
+			}
+			for _, part := range tt.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("%v does not tell of %s", err, part)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,112 @@
+// Package health answers whether a service works: /health/live says that the
+// process answers, /health/ready that what it needs answers too. Load balancers
+// and the platform's prober ask both.
+//
+// It exists so that every service says it in the same words, those of the
+// application/health+json draft
+// (https://datatracker.ietf.org/doc/html/draft-inadarei-api-health-check-06).
+//
+// Callers must keep: a check takes no token, changes nothing, and says nothing
+// of the infrastructure beyond its own name. Answers are kept for a moment, so
+// that whoever asks often costs one check.
+package health
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync"
+	"time"
+
+	"tradewind/shared/httpkit"
+)
+
+// The statuses.
+const (
+	Pass = "pass"
+	Fail = "fail"
+)
+
+const (
+	// checkTimeout bounds all checks of one answer; a balancer waits 5 s.
+	checkTimeout = 2 * time.Second
+	// freshness is how long an answer is given again.
+	freshness = 2 * time.Second
+)
+
+// Check is one thing a service needs.
+type Check struct {
+	Name string
+	Ask  func(context.Context) error
+}
+
+// Report is an answer.
+type Report struct {
+	Status string            `json:"status"`
+	Checks map[string]Result `json:"checks"`
+}
+
+// Result is what one check found.
+type Result struct {
+	Status string `json:"status"`
+}
+
+// Handle adds both routes to a router. Why a check fails is logged, not sent.
+func Handle(rt *httpkit.Router, log *slog.Logger, checks ...Check) {
+	rt.Handle("GET /health/live", func(*http.Request) (httpkit.Answer, error) {
+		return answer(Report{Status: Pass, Checks: map[string]Result{}}), nil
+	})
+	p := &prober{log: log, checks: checks, now: time.Now}
+	rt.Handle("GET /health/ready", func(r *http.Request) (httpkit.Answer, error) {
+		return answer(p.report(r.Context())), nil
+	})
+}
+
+func answer(r Report) httpkit.Answer {
+	status := http.StatusOK
+	if r.Status != Pass {
+		status = http.StatusServiceUnavailable
+	}
+	return httpkit.JSON(status, r).With("Content-Type", "application/health+json").With("Cache-Control", "no-store")
+}
+
+type prober struct {
+	log    *slog.Logger
+	checks []Check
+	now    func() time.Time
+
+	mu   sync.Mutex
+	last Report
+	at   time.Time
+}
+
+// report asks all checks at the same time. Who comes while that goes on waits
+// and gets the same answer.
+func (p *prober) report(ctx context.Context) Report {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.last.Status != "" && p.now().Sub(p.at) < freshness {
+		return p.last
+	}
+	// The answer is for everybody who waits, so it does not end with the first
+	// one's request.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
+	defer cancel()
+	errs := make([]error, len(p.checks))
+	var wg sync.WaitGroup
+	for i, check := range p.checks {
+		wg.Go(func() { errs[i] = check.Ask(ctx) })
+	}
+	wg.Wait()
+	report := Report{Status: Pass, Checks: make(map[string]Result, len(p.checks))}
+	for i, check := range p.checks {
+		result := Result{Pass}
+		if errs[i] != nil {
+			result.Status, report.Status = Fail, Fail
+			p.log.WarnContext(ctx, "health check failed", "check", check.Name, "error", errs[i])
+		}
+		report.Checks[check.Name] = result
+	}
+	p.last, p.at = report, p.now()
+	return report
+}

@@ -5,7 +5,9 @@
 //
 // It exists so that publisher and consumer agree on one Go type and no service
 // has to import another. A contract is written by hand and is never the image
-// of a stored row: tables change, contracts only grow.
+// of a stored row: tables change, contracts only grow. Each has three forms that
+// tests hold to one another: the Go type, a JSON Schema of the data in schemas/,
+// and a whole example in examples/. The envelope's schema is event.v1.json.
 //
 // Callers must keep: the standard library is the only dependency, names and
 // JSON tags are the wire format, and a published type is never changed in a way

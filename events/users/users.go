@@ -31,7 +31,7 @@ type UpdatedV1 struct {
 }
 
 // DeletedV1 says that the account's personal data was erased; the id stays.
-// Consumer: notifications forgets the person.
+// Consumers: notifications forgets the person, orders their addresses.
 type DeletedV1 struct {
 	UserID string `json:"userId"`
 }

@@ -239,6 +239,22 @@ func (o *Order) NoteRefund(cause string, now time.Time) bool {
 	return true
 }
 
+// ForgetAddress erases the personal data of an order whose customer was erased.
+// What was ordered and paid stays, for the books. It reports whether there was
+// anything to erase.
+func (o *Order) ForgetAddress(now time.Time) bool {
+	if o.ShippingAddress == (Address{}) {
+		return false
+	}
+	o.ShippingAddress = Address{}
+	if o.Cancellation != nil && o.Cancellation.Reason == CustomerRequest {
+		o.Cancellation.Detail = "" // the customer's own words
+	}
+	o.Version++
+	o.UpdatedAt = now
+	return true
+}
+
 func (o *Order) cancel(reason Reason, detail, cause string, now time.Time) events.Event {
 	wasConfirmed := o.Status == Confirmed
 	o.Cancellation = &Cancellation{reason, detail}

@@ -21,6 +21,11 @@ type Store interface {
 	// ListByUser returns a page of a user's orders, newest first, and the
 	// position of the next page, empty when there is none.
 	ListByUser(ctx context.Context, userID string, limit int, after string) ([]Order, string, error)
+	// SaveStep saves like Save, as one step of several that belong to one event:
+	// it may be repeated, and is not the event's effect.
+	SaveStep(ctx context.Context, o Order) error
+	// ForgetAnswers erases the stored answers to a user's requests.
+	ForgetAnswers(ctx context.Context, userID string) error
 	// Pending returns ids of orders that were pending since before a moment,
 	// the longest waiting first, at most limit of them.
 	Pending(ctx context.Context, since time.Time, limit int) ([]string, error)
@@ -119,6 +124,38 @@ func (s *Service) Refunded(ctx context.Context, id, cause string) error {
 		return nil
 	}
 	return s.store.Save(ctx, o)
+}
+
+// forgetPage is how many orders are looked up at a time.
+const forgetPage = 50
+
+// ForgetUser erases the personal data in the orders of a user who was erased, in
+// steps that may be repeated: an order cannot be in the way of the others.
+func (s *Service) ForgetUser(ctx context.Context, userID string) error {
+	after := ""
+	for {
+		page, next, err := s.store.ListByUser(ctx, userID, forgetPage, after)
+		if err != nil {
+			return err
+		}
+		for _, listed := range page {
+			// The list may lag behind; the order itself does not.
+			o, err := s.store.Get(ctx, listed.ID)
+			if err != nil {
+				return err
+			}
+			if !o.ForgetAddress(s.now()) {
+				continue
+			}
+			if err := s.store.SaveStep(ctx, o); err != nil {
+				return fmt.Errorf("forget the address of order %s: %w", o.ID, err)
+			}
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	return s.store.ForgetAnswers(ctx, userID)
 }
 
 // Overdue returns ids of orders that have been pending for longer than timeout,

@@ -166,6 +166,7 @@ func (s *Service) void(ctx context.Context, p Payment, o Order) error {
 	if outcome.Result != Paid {
 		return nil
 	}
+	p.Amount = o.Total // what was charged, whatever the cancellation said
 	captured := p.capture(outcome.Charge, s.now())
 	return s.refund(ctx, p, captured)
 }

@@ -35,6 +35,7 @@ type provider struct {
 	charge, lookup, void func(context.Context) (payments.Outcome, error)
 	refund               func(context.Context) (string, error)
 	asked                []string
+	back                 events.Money // what the last refund was of
 }
 
 var (
@@ -64,6 +65,7 @@ func (p *provider) Void(ctx context.Context, c payments.Charge) (payments.Outcom
 
 func (p *provider) Refund(ctx context.Context, r payments.Return) (string, error) {
 	p.asked = append(p.asked, "refund "+r.Charge+" "+r.Key())
+	p.back = r.Amount
 	return p.refund(ctx)
 }
 
@@ -212,6 +214,23 @@ var emptyIsNil = cmp.Transformer("emptyIsNil", func(s []string) []string {
 	}
 	return s
 })
+
+// A charge that comes to light after the cancellation goes back as it was made.
+func TestWhatWasChargedGoesBack(t *testing.T) {
+	f := newFixture()
+	other := order
+	other.Total.Amount = 1
+	if err := f.OrderCancelled(t.Context(), other); err != nil {
+		t.Fatal(err)
+	}
+	f.provider.void = always(paid)
+	if err := f.StockReserved(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+	if p, err := f.ByOrder(t.Context(), orderID); err != nil || p.Amount != order.Total || f.provider.back != order.Total {
+		t.Errorf("refunded %v of payment %+v, %v", f.provider.back, p, err)
+	}
+}
 
 func TestPaymentTellsWhatHappened(t *testing.T) {
 	f := newFixture()

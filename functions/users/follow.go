@@ -47,7 +47,10 @@ func (s *Service) acquire(ctx context.Context, u User, email string) (User, erro
 // process that dies before the end leaves that behind; a repeat of the request
 // finds it and gets here again, and so does whoever wants the address.
 func (s *Service) follow(ctx context.Context, u User) (User, error) {
-	for len(u.Releasing) > 0 {
+	if len(u.Releasing) == 0 {
+		return u, nil
+	}
+	for {
 		if err := s.align(ctx, u); err != nil {
 			return User{}, fmt.Errorf("sign-in of user %s: %w", u.ID, err)
 		}
@@ -65,11 +68,7 @@ func (s *Service) follow(ctx context.Context, u User) (User, error) {
 		if u, err = s.store.Get(ctx, u.ID); err != nil {
 			return User{}, err
 		}
-		if len(u.Releasing) == 0 {
-			return u, s.align(ctx, u)
-		}
 	}
-	return u, nil
 }
 
 func (s *Service) align(ctx context.Context, u User) error {

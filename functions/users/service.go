@@ -21,8 +21,8 @@ type Store interface {
 	// the revision before it is not the stored one.
 	Save(ctx context.Context, u User, evs ...events.Event) error
 	// Free saves the next revision of a user without its releasing claims, and
-	// deletes those. It returns apperr.ErrStale as Save does. It is a step of a
-	// request and never its effect.
+	// deletes those, if any. It returns apperr.ErrStale as Save does. It is a
+	// step of a request and never its effect.
 	Free(ctx context.Context, u User) error
 
 	// Claim returns the claim with a key; its zero value where there is none.

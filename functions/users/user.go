@@ -6,9 +6,14 @@
 // are in two files. Registering (register.go) reserves the e-mail address for
 // one attempt, makes that attempt's sign-in, and settles: one transaction that
 // only the attempt which still holds the reservation can make. Changing the
-// address and erasing (follow.go) commit first and let the sign-in follow. At
-// each point where a process may die, what is in the table tells the next
-// request what is left to do, and that request does it.
+// address and erasing (follow.go) leave a note in the user for as long as the
+// sign-in may differ from it, and the sign-in follows the user. At each point
+// where a process may die, what is in the table tells the next request what is
+// left to do, and that request does it.
+//
+// Erasing empties the user. Events that wait for the relay's reconciler and
+// answers kept for repeats of a registration hold personal data too, and expire:
+// after seven days and after one.
 //
 // The package knows no AWS and no HTTP; adapters are in internal/.
 package users

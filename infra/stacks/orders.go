@@ -8,6 +8,7 @@ import (
 
 	"tradewind/events/inventory"
 	"tradewind/events/payments"
+	"tradewind/events/users"
 	"tradewind/infra/service"
 )
 
@@ -27,6 +28,7 @@ func ordersService(awscdk.Stack, string) service.Props {
 			{Source: payments.Source, Type: payments.TypeCaptured},
 			{Source: payments.Source, Type: payments.TypeDeclined},
 			{Source: payments.Source, Type: payments.TypeRefunded},
+			{Source: users.Source, Type: users.TypeDeleted},
 		},
 		CallsServices: true, // prices come from the catalog
 		Schedules: []service.Schedule{{

@@ -416,13 +416,13 @@ func (t template) alarmedOn(queue string) bool {
 func TestRules(t *testing.T) {
 	want := map[string][]string{
 		"inventory":     {"order.cancelled", "order.confirmed", "order.created", "product.created"},
-		"orders":        {"payment.captured", "payment.declined", "payment.refunded", "stock.rejected"},
+		"orders":        {"payment.captured", "payment.declined", "payment.refunded", "stock.rejected", "user.deleted"},
 		"payments":      {"order.cancelled", "stock.reserved"},
 		"notifications": {"order.cancelled", "order.confirmed", "order.created", "payment.refunded", "stock.depleted", "user.deleted", "user.registered", "user.updated"},
 	}
 	sources := map[string][]string{
 		"inventory":     {"catalog", "orders"},
-		"orders":        {"inventory", "payments"},
+		"orders":        {"inventory", "payments", "users"},
 		"payments":      {"inventory", "orders"},
 		"notifications": {"inventory", "orders", "payments", "users"},
 	}

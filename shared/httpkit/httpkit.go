@@ -218,7 +218,7 @@ func acceptsJSON(r *http.Request) bool {
 		media, params, _ := strings.Cut(part, ";")
 		switch strings.ToLower(strings.TrimSpace(media)) {
 		case "*/*", "application/*", "application/json", "application/problem+json", "application/health+json", "application/yaml", "":
-			if q := strings.ReplaceAll(params, " ", ""); q != "q=0" && q != "q=0.0" {
+			if q, ok := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=0"); !ok || strings.Trim(q, ".0") != "" {
 				return true
 			}
 		}

@@ -41,6 +41,6 @@ func Valid(prefix, s string) bool {
 	if !ok {
 		return false
 	}
-	_, err := ulid.ParseStrict(rest)
-	return err == nil
+	u, err := ulid.ParseStrict(rest)
+	return err == nil && u.String() == rest // the parser takes lower case too
 }

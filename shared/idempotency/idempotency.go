@@ -44,10 +44,17 @@ const lifetime = 24 * time.Hour
 type Keeper struct {
 	table *table.Table
 	now   func() time.Time
+	about func(result any) string
 }
 
 // New returns a keeper.
-func New(t *table.Table, now func() time.Time) *Keeper { return &Keeper{t, now} }
+func New(t *table.Table, now func() time.Time) *Keeper { return &Keeper{table: t, now: now} }
+
+// About returns a keeper whose answers hold personal data of the user whose id
+// subject returns for an effect's result. Forget finds them by it.
+func (k *Keeper) About(subject func(result any) string) *Keeper {
+	return &Keeper{k.table, k.now, subject}
+}
 
 // Required refuses a request without a key with 400.
 func Required(r *http.Request) error {
@@ -96,17 +103,54 @@ func Do[T any](k *Keeper, r *http.Request, render func(T) httpkit.Answer, effect
 		return httpkit.Answer{}, err
 	case stored.PayloadHash != g.payloadHash:
 		return httpkit.Answer{}, apperr.New(apperr.Invalid, "idempotency_key_reused", "This Idempotency-Key was used for another request; use a new one.")
+	case stored.Erased:
+		return httpkit.Answer{}, apperr.New(apperr.Conflict, "idempotency_answer_erased", "This request was answered before, and the answer has been erased with the user's personal data.")
 	}
 	return stored.answer(), nil
 }
 
+// forgetPage is how many records are looked up at a time.
+const forgetPage = 50
+
+// Forget erases the answers that hold personal data of a user, in the table of a
+// service whose keeper says so with About. The requests stay done: a repeat is
+// refused and has no effect. It may be repeated.
+func Forget(ctx context.Context, t *table.Table, userID string) error {
+	ctx = table.WithGuard(ctx, nil) // a step, not the effect
+	after := ""
+	for {
+		records, next, err := table.List[record](ctx, t, table.Query{Index: table.GSI1, PK: subjectKey(userID), Limit: forgetPage, After: after})
+		if err != nil {
+			return fmt.Errorf("answers about %s: %w", userID, err)
+		}
+		for _, rec := range records {
+			seen := rec.Version
+			rec.Index, rec.Header, rec.Body, rec.Erased = table.Index{}, nil, nil, true
+			rec.Version++
+			// One that is not the same any more has expired and made room for
+			// another request, or was erased by a repeat of this.
+			if err := t.Commit(ctx, nil, table.Replace(rec, seen)); err != nil && !errors.Is(err, apperr.ErrStale) {
+				return fmt.Errorf("erase an answer about %s: %w", userID, err)
+			}
+		}
+		if after = next; after == "" {
+			return nil
+		}
+	}
+}
+
+func subjectKey(userID string) string { return table.Prefixed("ANSWERS", userID) }
+
 // record is a request that was answered.
 type record struct {
 	table.Key
+	table.Index
 	PayloadHash string            `dynamodbav:"payloadHash"`
 	Status      int               `dynamodbav:"status"`
 	Header      map[string]string `dynamodbav:"header"`
 	Body        []byte            `dynamodbav:"body"`
+	Erased      bool              `dynamodbav:"erased,omitempty"`
+	Version     int               `dynamodbav:"version"`
 	ExpiresAt   int64             `dynamodbav:"expiresAt"`
 }
 
@@ -123,6 +167,7 @@ type guard struct {
 	key         table.Key
 	payloadHash string
 	render      func(any) httpkit.Answer
+	about       func(any) string
 	now         func() time.Time
 	answer      httpkit.Answer // what the record holds
 	committed   bool
@@ -156,6 +201,7 @@ func (k *Keeper) guard(r *http.Request, render func(any) httpkit.Answer) (*guard
 		// and its bare hash could be searched for.
 		payloadHash: hash(key, string(body)),
 		render:      render,
+		about:       k.about,
 		now:         k.now,
 	}, nil
 }
@@ -170,10 +216,14 @@ func (g *guard) Record(result any) (table.Op, error) {
 		Status:      g.answer.Status,
 		Header:      make(map[string]string, len(g.answer.Header)),
 		Body:        g.answer.Body,
+		Version:     1,
 		ExpiresAt:   now.Add(lifetime).Unix(),
 	}
 	for name := range g.answer.Header {
 		rec.Header[name] = g.answer.Header.Get(name)
+	}
+	if g.about != nil {
+		rec.Index = table.Index{PK: subjectKey(g.about(result)), SK: g.key.PK}
 	}
 	return table.CreateOrRenew(rec, now, table.ErrDone), nil
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
-	"os"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -73,15 +72,7 @@ func kit() lambda.Handler {
 // BenchmarkRequest compares a POST through the kit with one through a bare typed
 // handler: the bytes of an event in, the bytes of an answer out.
 func BenchmarkRequest(b *testing.B) {
-	indented, err := os.ReadFile("testdata/httpapi.json")
-	if err != nil {
-		b.Fatal(err)
-	}
-	var compact bytes.Buffer // as Lambda sends it
-	if err := json.Compact(&compact, indented); err != nil {
-		b.Fatal(err)
-	}
-	payload := compact.Bytes()
+	payload := compact(b, "httpapi")
 	for name, handler := range map[string]lambda.Handler{"bare": bare(), "kit": kit()} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -96,4 +87,14 @@ func BenchmarkRequest(b *testing.B) {
 			}
 		})
 	}
+}
+
+// compact returns an event as Lambda sends it.
+func compact(t testing.TB, name string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	if err := json.Compact(&out, testdata(t, name)); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
 }

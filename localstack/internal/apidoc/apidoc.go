@@ -170,49 +170,32 @@ func (o *Operation) Success() (int, *openapi3.Schema) {
 	return 0, nil
 }
 
-// Answers says whether a JSON object somewhere in a successful answer has all the
-// members.
-func (o *Operation) Answers(members ...string) bool {
+// Versioned says whether success answers with a resource, which has a version.
+func (o *Operation) Versioned() bool {
 	_, schema := o.Success()
-	return holds(schema, func(s *openapi3.Schema) bool {
-		for _, name := range members {
-			if s.Properties[name] == nil {
-				return false
-			}
-		}
-		return len(s.Properties) > 0
-	})
+	return schema != nil && schema.Properties["version"] != nil
 }
 
-// Takes says the same of the request's body.
-func (o *Operation) Takes(members ...string) bool {
-	return holds(o.Body(), func(s *openapi3.Schema) bool {
-		for _, name := range members {
-			if s.Properties[name] == nil {
-				return false
-			}
-		}
-		return len(s.Properties) > 0
-	})
+// Answers returns the names of all members of a successful answer, at any depth.
+func (o *Operation) Answers() map[string]bool {
+	_, schema := o.Success()
+	names := map[string]bool{}
+	collect(schema, names)
+	return names
 }
 
-// holds looks for a schema in another. Documents have no recursive ones.
-func holds(s *openapi3.Schema, is func(*openapi3.Schema) bool) bool {
+// collect adds the names of a schema's members. Documents have no recursive schemas.
+func collect(s *openapi3.Schema, names map[string]bool) {
 	if s == nil {
-		return false
+		return
 	}
-	if is(s) {
-		return true
+	if s.Items != nil {
+		collect(s.Items.Value, names)
 	}
-	if s.Items != nil && holds(s.Items.Value, is) {
-		return true
+	for name, member := range s.Properties {
+		names[name] = true
+		collect(member.Value, names)
 	}
-	for _, member := range s.Properties {
-		if holds(member.Value, is) {
-			return true
-		}
-	}
-	return false
 }
 
 // arguments returns the values of the path's parameters, or nil if the path is not

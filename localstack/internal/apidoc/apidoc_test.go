@@ -79,7 +79,7 @@ func TestAnOperationIsDescribed(t *testing.T) {
 		t.Error("what it takes is lost")
 	}
 	status, schema := make.Success()
-	if status != http.StatusCreated || schema == nil || !make.Answers("amount", "currency") || make.Answers("amount", "version") || !make.Takes("amount") {
+	if status != http.StatusCreated || schema == nil || !make.Answers()["currency"] || make.Answers()["version"] || make.Versioned() {
 		t.Error("what it answers is lost")
 	}
 	if status, schema := read.Success(); status != http.StatusNoContent || schema != nil {

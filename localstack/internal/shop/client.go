@@ -60,7 +60,7 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Request is one call. Body is sent as JSON unless it is []byte, which is sent as it is.
 type Request struct {
 	Method string
-	Path   string // with query, below the base URL
+	Path   string // with query, below the base URL; sent as it is
 	Header http.Header
 	Body   any
 }
@@ -122,9 +122,14 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 		}
 		body = bytes.NewReader(text)
 	}
-	req, err := http.NewRequestWithContext(ctx, r.Method, c.base+r.Path, body)
+	req, err := http.NewRequestWithContext(ctx, r.Method, c.base, body)
 	if err != nil {
 		return nil, err
+	}
+	if u, err := url.Parse(c.base + r.Path); err == nil {
+		req.URL = u
+	} else {
+		req.URL.Opaque = req.URL.EscapedPath() + r.Path // no URL, which is what is to be tested
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -136,3 +136,35 @@ func TestNoAnswer(t *testing.T) {
 		t.Errorf("Order: %v", err)
 	}
 }
+
+func TestWhatIsNoURLIsSentToo(t *testing.T) {
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = r.RequestURI }))
+	defer server.Close()
+	for _, path := range []string{"/api/orders/a%2Fb?x=%31", "/api/orders/../x"} {
+		if _, err := shop.New(server.URL+"/base").Do(t.Context(), shop.Request{Method: http.MethodGet, Path: path}); err != nil || asked != "/base"+path {
+			t.Errorf("%s was sent as %s: %v", path, asked, err)
+		}
+	}
+	// What this server itself refuses has been sent.
+	resp, err := shop.New(server.URL+"/base").Do(t.Context(), shop.Request{Method: http.MethodGet, Path: "/api/orders/%zz"})
+	if err != nil || resp.Status != http.StatusBadRequest {
+		t.Errorf("a bad escape: %+v, %v", resp, err)
+	}
+}
+
+func TestAWatcherSeesCallsAndAnswers(t *testing.T) {
+	var seen []string
+	c, _ := answer(t, http.StatusOK, "application/json", `{"id": "ord_1"}`)
+	watched := c.Watched(func(r shop.Request, a *shop.Response) {
+		seen = append(seen, r.Method+" "+r.Path+" "+r.Header.Get("Authorization")+" "+string(a.Body))
+	}).As("secret")
+	for _, client := range []*shop.Client{watched, c} {
+		if _, err := client.Order(t.Context(), "ord_1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if diff := cmp.Diff([]string{`GET /api/orders/ord_1 Bearer secret {"id": "ord_1"}`}, seen); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -597,16 +597,18 @@ func endedContext(t *testing.T, tbl *table.Table) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	item := thing{Key: key(t, "A")}
-	if err := tbl.Commit(ctx, nil, table.Create(item, errTaken)); !errors.Is(err, context.Canceled) {
-		t.Errorf("commit: got %v, want %v", err, context.Canceled)
+	_, getErr := tbl.Get(ctx, item.Key, &item)
+	_, _, listErr := table.List[thing](ctx, tbl, table.Query{PK: item.Key.PK, Limit: 1})
+	for call, err := range map[string]error{
+		"commit": tbl.Commit(ctx, nil, table.Create(item, errTaken)),
+		"get":    getErr,
+		"list":   listErr,
+	} {
+		if !errors.Is(err, context.Canceled) || apperr.KindOf(err) != apperr.Unavailable {
+			t.Errorf("%s: got %v error %v, want an unavailable %v", call, apperr.KindOf(err), err, context.Canceled)
+		}
 	}
 	want(t, tbl, item.Key, nil)
-	if _, err := tbl.Get(ctx, item.Key, &item); !errors.Is(err, context.Canceled) {
-		t.Errorf("get: got %v, want %v", err, context.Canceled)
-	}
-	if _, _, err := table.List[thing](ctx, tbl, table.Query{PK: item.Key.PK, Limit: 1}); !errors.Is(err, context.Canceled) {
-		t.Errorf("list: got %v, want %v", err, context.Canceled)
-	}
 }
 
 func againRepeats(t *testing.T, tbl *table.Table) {

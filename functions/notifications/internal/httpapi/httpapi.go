@@ -67,9 +67,12 @@ func list(svc *notifications.Service, pages *cursor.Sealer) httpkit.Handler {
 		if err != nil {
 			return httpkit.Answer{}, err
 		}
-		found, next, err := svc.ListByUser(r.Context(), reader, limit, after)
-		if err != nil {
-			return httpkit.Answer{}, err
+		var found []notifications.Notification
+		var next string
+		if reader == who.UserID || reader == notifications.AdminUser || id.Valid("usr", reader) {
+			if found, next, err = svc.ListByUser(r.Context(), reader, limit, after); err != nil {
+				return httpkit.Answer{}, err
+			}
 		}
 		return httpkit.JSON(http.StatusOK, httpkit.ListOf(found, pages.Seal(next, "notifications", who.UserID, reader), wire)), nil
 	}

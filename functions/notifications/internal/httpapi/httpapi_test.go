@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -26,6 +27,7 @@ import (
 	"tradewind/shared/logs"
 	"tradewind/shared/openapi/openapitest"
 	"tradewind/shared/outbox"
+	"tradewind/shared/table"
 	"tradewind/shared/table/tabletest"
 )
 
@@ -37,6 +39,16 @@ const (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
+// bounded refuses a key that is longer than DynamoDB takes.
+type bounded struct{ table.Backend }
+
+func (b bounded) Query(ctx context.Context, q table.Query, limit int) ([]table.Item, error) {
+	if len(q.PK) > 2048 {
+		return nil, errors.New("ValidationException: size of hashkey has exceeded the maximum size limit of 2048 bytes")
+	}
+	return b.Backend.Query(ctx, q, limit)
+}
+
 // newAPI is the service after Ada registered, ordered and was confirmed, each a
 // second after the other, an erased user's order was cancelled, and a product
 // ran out.
@@ -44,7 +56,7 @@ func newAPI(t *testing.T) *openapitest.Handler {
 	t.Helper()
 	clock := noon
 	now := func() time.Time { clock = clock.Add(time.Second); return clock }
-	svc := notifications.NewService(dynamo.New(tabletest.New(), outbox.New(event.Source, time.Now)), nil, "", now)
+	svc := notifications.NewService(dynamo.New(table.New(bounded{&tabletest.Memory{}}), outbox.New(event.Source, time.Now)), nil, "", now)
 	ctx, total := t.Context(), events.Money{Amount: 1999, Currency: "EUR"}
 	err := errors.Join(
 		svc.Registered(ctx, users.RegisteredV1{UserID: ada, Email: "ada@example.com", Name: "Ada"}),
@@ -128,6 +140,8 @@ func TestList(t *testing.T) {
 		"an admin's own":   {call{user: "usr_9", admin: true, path: "/api/notifications"}, ""},
 		"admin reads Ada":  {call{user: "usr_9", admin: true, path: "/api/notifications?userId=" + ada}, "order_confirmed order_received welcome"},
 		"admin reads shop": {call{user: "usr_9", admin: true, path: "/api/notifications?userId=admin"}, "stock_depleted"},
+		"nobody's":         {call{user: "usr_9", admin: true, path: "/api/notifications?userId=" + strings.Repeat("x", 5000)}, ""},
+		"no text":          {call{user: "usr_9", admin: true, path: "/api/notifications?userId=%ff%00"}, ""},
 		"first two":        {call{user: ada, path: "/api/notifications?limit=2"}, "order_confirmed order_received"},
 	}
 	for name, tt := range tests {

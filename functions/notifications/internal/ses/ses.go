@@ -11,6 +11,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -66,15 +67,16 @@ func classify(err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*types.MessageRejected](err); ok {
+	if e, ok := errors.AsType[*types.MessageRejected](err); ok && !strings.Contains(e.ErrorMessage(), "not verified") {
 		return refused(err)
 	}
 	if _, ok := errors.AsType[*types.BadRequestException](err); ok {
 		return refused(err)
 	}
-	// Any other refusal is about the account: too fast, paused, not allowed. A 5xx
-	// but for 503 may come from behind the point of no return, and so may an
-	// answer that cannot be read.
+	// Any other refusal is about the account: too fast, paused, not allowed, or a
+	// sender that nobody has verified, which is told apart by words only. A 5xx but
+	// for 503 may come from behind the point of no return, and so may an answer
+	// that cannot be read.
 	if res, ok := errors.AsType[*awshttp.ResponseError](err); ok {
 		code := res.HTTPStatusCode()
 		if code >= 400 && code < 500 || code == http.StatusServiceUnavailable {

@@ -100,7 +100,8 @@ func TestAnswers(t *testing.T) {
 		answer http.HandlerFunc
 		want   apperr.Kind
 	}{
-		"rejected":         {answers(400, "MessageRejected", `{"message":"Email address is not verified."}`), apperr.Invalid},
+		"rejected":         {answers(400, "MessageRejected", `{"message":"The message contains a virus."}`), apperr.Invalid},
+		"sender unknown":   {answers(400, "MessageRejected", `{"message":"Email address is not verified. The following identities failed the check in region EU-CENTRAL-1: shop@tradewind.example"}`), apperr.Unavailable},
 		"bad address":      {answers(400, "BadRequestException", `{"message":"Missing final '@domain'"}`), apperr.Invalid},
 		"too fast":         {answers(429, "TooManyRequestsException", `{"message":"Maximum sending rate exceeded."}`), apperr.Unavailable},
 		"quota used up":    {answers(400, "LimitExceededException", `{"message":"Daily message quota exceeded."}`), apperr.Unavailable},

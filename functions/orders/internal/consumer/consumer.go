@@ -1,5 +1,5 @@
 // Package consumer tells the orders service what the other services decided
-// about its orders.
+// about its orders, and whom to forget.
 package consumer
 
 import (
@@ -10,11 +10,12 @@ import (
 	"tradewind/events"
 	"tradewind/events/inventory"
 	"tradewind/events/payments"
+	"tradewind/events/users"
 	"tradewind/functions/orders"
 	"tradewind/shared/consumer"
 )
 
-// Register makes c handle the events that move an order.
+// Register makes c handle the events that the service consumes.
 func Register(c *consumer.Consumer, svc *orders.Service) {
 	consumer.On(c, func(ctx context.Context, _ events.Metadata, e inventory.StockRejectedV1) error {
 		return svc.Fail(ctx, e.OrderID, orders.OutOfStock, shortages(e.Shortages), e.EventType())
@@ -27,6 +28,9 @@ func Register(c *consumer.Consumer, svc *orders.Service) {
 	})
 	consumer.On(c, func(ctx context.Context, _ events.Metadata, e payments.RefundedV1) error {
 		return svc.Refunded(ctx, e.OrderID, e.EventType())
+	})
+	consumer.On(c, func(ctx context.Context, _ events.Metadata, e users.DeletedV1) error {
+		return svc.ForgetUser(ctx, e.UserID)
 	})
 }
 

@@ -27,6 +27,7 @@ import (
 	"tradewind/events"
 	"tradewind/functions/orders"
 	"tradewind/shared/apperr"
+	"tradewind/shared/idempotency"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
@@ -65,6 +66,16 @@ func (s *Store) Create(ctx context.Context, o orders.Order, evs ...events.Event)
 // Save implements orders.Store.
 func (s *Store) Save(ctx context.Context, o orders.Order, evs ...events.Event) error {
 	return s.commit(ctx, o, table.Replace(itemOf(o), o.Version-1), evs)
+}
+
+// SaveStep implements orders.Store.
+func (s *Store) SaveStep(ctx context.Context, o orders.Order) error {
+	return s.Save(table.WithGuard(ctx, nil), o)
+}
+
+// ForgetAnswers implements orders.Store.
+func (s *Store) ForgetAnswers(ctx context.Context, userID string) error {
+	return idempotency.Forget(ctx, s.table, userID)
 }
 
 func (s *Store) commit(ctx context.Context, o orders.Order, op table.Op, evs []events.Event) error {

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"tradewind/events"
 	"tradewind/functions/orders"
 	"tradewind/functions/orders/internal/dynamo"
@@ -292,5 +294,46 @@ func TestEveryOperation(t *testing.T) {
 	}
 	if w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders/" + ord + "/cancellation", body: `{"reason":"x"}`}); w.Code != http.StatusOK {
 		t.Errorf("cancel: %d %s", w.Code, w.Body)
+	}
+}
+
+// After the customer is erased nothing in the table holds what they wrote, and
+// the order stays for the books.
+func TestForgetUser(t *testing.T) {
+	ctx := context.Background()
+	s := newShop(t)
+	mine, cancelled, others := s.place(t, "usr_1", "a"), s.place(t, "usr_1", "b"), s.place(t, "usr_2", "a")
+	s.do(call{user: "usr_1", method: "POST", path: "/api/orders/" + cancelled + "/cancellation", body: `{"reason":"my cat Kiki is ill"}`, key: "c"})
+	for range 2 { // it may be repeated
+		if err := s.svc.ForgetUser(ctx, "usr_1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, item := range s.table.Items() {
+		text, err := json.Marshal(item)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A stored body is base64 in JSON: look into it as it is.
+		if body, ok := item["body"].(*types.AttributeValueMemberB); ok {
+			text = append(text, body.Value...)
+		}
+		if strings.Contains(string(text), others) || strings.Contains(string(text), "usr_2") {
+			continue
+		}
+		for _, word := range []string{"Quay", "Kiel", "24103", "Kiki"} {
+			if strings.Contains(string(text), word) {
+				t.Errorf("%q is still in %s", word, text)
+			}
+		}
+	}
+	for id, wantAddress := range map[string]bool{mine: false, cancelled: false, others: true} {
+		w := s.do(call{user: "usr_admin", admin: true, method: "GET", path: "/api/orders/" + id})
+		if w.Code != http.StatusOK || strings.Contains(w.Body.String(), "shippingAddress") != wantAddress {
+			t.Errorf("the admin reads %d %s", w.Code, w.Body)
+		}
+	}
+	if w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("2"), key: "a"}); w.Code != http.StatusConflict {
+		t.Errorf("a repeat of an erased request: %d %s", w.Code, w.Body)
 	}
 }

@@ -68,13 +68,15 @@ func list(svc *payments.Service) httpkit.Handler {
 		if err := c.Err(); err != nil {
 			return httpkit.Answer{}, err
 		}
-		found := []payments.Payment{}
-		p, err := svc.ByOrder(r.Context(), orderID)
-		switch {
-		case err == nil && who.May(p.UserID):
-			found = append(found, p)
-		case err != nil && !errors.Is(err, payments.ErrNotFound):
-			return httpkit.Answer{}, err
+		var found []payments.Payment
+		if id.Valid("ord", orderID) {
+			p, err := svc.ByOrder(r.Context(), orderID)
+			switch {
+			case err == nil && who.May(p.UserID):
+				found = append(found, p)
+			case err != nil && !errors.Is(err, payments.ErrNotFound):
+				return httpkit.Answer{}, err
+			}
 		}
 		return httpkit.JSON(http.StatusOK, httpkit.ListOf(found, "", wire)), nil
 	}

@@ -34,11 +34,21 @@ const (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
+// bounded refuses a key that is longer than DynamoDB takes.
+type bounded struct{ table.Backend }
+
+func (b bounded) Get(ctx context.Context, key table.Key) (table.Item, error) {
+	if len(key.PK) > 2048 {
+		return nil, errors.New("ValidationException: size of hashkey has exceeded the maximum size limit of 2048 bytes")
+	}
+	return b.Backend.Get(ctx, key)
+}
+
 // newAPI is the service with orders of usr_1 in every status.
 func newAPI(t *testing.T) *openapitest.Handler {
 	t.Helper()
 	clock := func() time.Time { return noon }
-	tbl := tabletest.New()
+	tbl := table.New(bounded{&tabletest.Memory{}})
 	refundID := func(prefix string) string { return prefix + "_01K9ZZZZZZZZZZZZZZZZZZZZZR" }
 	svc := payments.NewService(dynamo.New(tbl, outbox.New(event.Source, clock)), sandbox.New(tbl, clock), time.Second, clock, refundID)
 	order := func(id, method string) payments.Order {
@@ -112,6 +122,8 @@ func TestReading(t *testing.T) {
 		"order of nobody":     {call{user: "usr_1", path: "/api/payments?orderId=ord_" + absent}, emptyJSON, ""},
 		"cancelled uncharged": {call{user: "usr_1", path: "/api/payments?orderId=ord_" + barred}, emptyJSON, ""},
 		"no order's id":       {call{user: "usr_1", path: "/api/payments?orderId=x"}, emptyJSON, ""},
+		"longer than a key":   {call{user: "usr_1", path: "/api/payments?orderId=ord_" + strings.Repeat("x", 5000)}, emptyJSON, ""},
+		"no text":             {call{user: "usr_1", path: "/api/payments?orderId=%ff%00"}, emptyJSON, ""},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -168,10 +168,11 @@ func (f *fake) confirm(pi *intent, form url.Values) answer {
 	case "pm_card_chargeDeclinedExpiredCard":
 		return decline("expired_card", "")
 	case "pm_card_authenticationRequired":
-		if form.Get("error_on_requires_action") == "true" {
-			return decline("authentication_required", "authentication_required")
+		if form.Get("error_on_requires_action") != "true" {
+			pi.status = "requires_action" // and there it would stay
+			break
 		}
-		pi.status = "requires_action"
+		return decline("authentication_required", "authentication_required")
 	default:
 		return invalidRequest(400, "resource_missing", "payment_method")
 	}

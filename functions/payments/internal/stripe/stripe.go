@@ -62,7 +62,7 @@ func New(address, key string, now func() time.Time) *Provider {
 			URL:        &address,
 			HTTPClient: &http.Client{Transport: &http.Transport{DialContext: (&net.Dialer{Timeout: time.Second}).DialContext, TLSHandshakeTimeout: 2 * time.Second, IdleConnTimeout: 5 * time.Minute}},
 			// Repeating is the caller's decision, and so is what is logged.
-			
+			MaxNetworkRetries: api.Int64(0),
 			LeveledLogger:     &api.LeveledLogger{Level: api.LevelNull},
 		}),
 		key: key,

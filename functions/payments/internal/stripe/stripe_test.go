@@ -72,8 +72,8 @@ func TestCharge(t *testing.T) {
 			if diff := cmp.Diff([]string{makes, reads}, f.called()); diff != "" {
 				t.Errorf("calls of the lookup (-want +got):\n%s", diff)
 			}
-			if len(f.intents) != 1 {
-				t.Errorf("%d intents for one order", len(f.intents))
+			if pi := f.intents["pi_1"]; len(f.intents) != 1 || pi.status == "requires_action" {
+				t.Errorf("%d intents for one order, the first is %s", len(f.intents), pi.status)
 			}
 		})
 	}
@@ -312,6 +312,7 @@ func TestRefund(t *testing.T) {
 	status := func(s string) answer {
 		return answer{status: 200, body: strings.NewReplacer("{id}", "re_1", "{amount}", "1999", "{intent}", "pi_1", "{status}", s).Replace(refundShape)}
 	}
+	lessList := answer{status: 200, body: listOf("/v1/refunds", []string{strings.Replace(status("succeeded").body, "1999", "500", 1)})}
 	serverError := answer{status: 500, body: `{"error": {"type": "api_error"}}`}
 	tests := map[string]struct {
 		before, after func(string) *answer
@@ -319,14 +320,20 @@ func TestRefund(t *testing.T) {
 		want          string
 		kind          apperr.Kind
 	}{
-		"made":                     {want: "re_1"},
-		"made before":              {forgotten: true, want: "re_1"},
-		"answer lost":              {after: spoil(refunds, answer{hangUp: true}), want: "re_1"},
-		"server error after it":    {after: spoil(refunds, serverError), want: "re_1"},
-		"server error before it":   {before: spoil(refunds, serverError), kind: apperr.Internal},
-		"too many requests":        {before: spoil(refunds, answer{status: 429, body: `{"error": {"type": "invalid_request_error"}}`}), kind: apperr.Unavailable},
-		"on its way":               {before: spoil(refunds, status("pending")), want: "re_1"},
-		"failed":                   {before: spoil(refunds, status("failed")), kind: apperr.Internal},
+		"made":                   {want: "re_1"},
+		"made before":            {forgotten: true, want: "re_1"},
+		"answer lost":            {after: spoil(refunds, answer{hangUp: true}), want: "re_1"},
+		"server error after it":  {after: spoil(refunds, serverError), want: "re_1"},
+		"server error before it": {before: spoil(refunds, serverError), kind: apperr.Internal},
+		"too many requests":      {before: spoil(refunds, answer{status: 429, body: `{"error": {"type": "invalid_request_error"}}`}), kind: apperr.Unavailable},
+		"on its way":             {before: spoil(refunds, status("pending")), want: "re_1"},
+		"failed":                 {before: spoil(refunds, status("failed")), kind: apperr.Internal},
+		"part of it by others": {before: func(call string) *answer {
+			if call == refunds {
+				return &serverError
+			}
+			return &lessList
+		}, kind: apperr.Internal},
 		"failed, and no list then": {before: func(string) *answer { return &serverError }, kind: apperr.Internal},
 	}
 	for name, tt := range tests {

@@ -415,7 +415,6 @@ func TestTwoChanges(t *testing.T) {
 // TestThreeRegister lets one attempt die, a second stand still for some time, a
 // third for longer, and a fourth come late, at every combination of their steps.
 func TestThreeRegister(t *testing.T) {
-	const steps = 12
 	pausing := func(at int, d time.Duration) func(int) fault {
 		return func(step int) fault {
 			if step == at {
@@ -425,9 +424,9 @@ func TestThreeRegister(t *testing.T) {
 		}
 	}
 	for _, refused := range []bool{false, true} {
-		for first := range steps {
-			for second := range steps {
-				for third := range steps {
+		for first := range 6 {
+			for second := range 13 {
+				for third := range 9 {
 					synctest.Test(t, func(t *testing.T) {
 						w := newWorld()
 						passwords := []string{"password 0", "password 1", "password 2", "password 3"}
@@ -513,7 +512,7 @@ func TestLostClaim(t *testing.T) {
 // call may go wrong. However it goes, each address ends with
 // at most one account, whose password is that of whoever was told 201.
 func TestStorm(t *testing.T) {
-	for seed := range uint64(300) {
+	for seed := range uint64(8000) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { storm(t, rand.New(rand.NewPCG(seed, 1))) })
 		})

@@ -4,6 +4,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 
@@ -105,7 +106,7 @@ func change(svc *users.Service) httpkit.Handler {
 			return httpkit.Answer{}, err
 		}
 		u, err := svc.Change(r.Context(), name, seen, users.Change(in))
-		if err == users.ErrErased && !who.Admin {
+		if errors.Is(err, users.ErrErased) && !who.Admin {
 			err = users.ErrNotFound
 		}
 		if err != nil {

@@ -49,12 +49,14 @@ type ConfirmedV1 struct {
 // per order, and nothing follows it. Consumers: inventory gives the stock back,
 // payments refunds what was captured, notifications tells the customer.
 type CancelledV1 struct {
-	OrderID string        `json:"orderId"`
-	UserID  string        `json:"userId"`
-	Reason  string        `json:"reason"`
-	Detail  string        `json:"detail,omitempty"`
-	Items   []events.Line `json:"items"`
-	Total   events.Money  `json:"total"`
+	OrderID string `json:"orderId"`
+	UserID  string `json:"userId"`
+	Reason  string `json:"reason"`
+	// Detail is what the platform has to say of the reason, never a person's
+	// words.
+	Detail string        `json:"detail,omitempty"`
+	Items  []events.Line `json:"items"`
+	Total  events.Money  `json:"total"`
 	// WasConfirmed tells whether the stock had been taken off hand already.
 	WasConfirmed bool `json:"wasConfirmed"`
 }

@@ -259,6 +259,9 @@ func (o *Order) cancel(reason Reason, detail, cause string, now time.Time) event
 	wasConfirmed := o.Status == Confirmed
 	o.Cancellation = &Cancellation{reason, detail}
 	o.move(Cancelled, cause, now)
+	if reason == CustomerRequest {
+		detail = "" // the customer's own words stay here: events outlive an erasure
+	}
 	return event.CancelledV1{
 		OrderID: o.ID, UserID: o.UserID, Reason: string(reason), Detail: detail,
 		Items: o.lines(), Total: o.Total, WasConfirmed: wasConfirmed,

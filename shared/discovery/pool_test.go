@@ -180,11 +180,16 @@ func TestStale(t *testing.T) {
 		answer func(ctx context.Context, revision int64) (discovery.Listing, error)
 		want   error
 	}{
-		"down":      {func(context.Context, int64) (discovery.Listing, error) { return discovery.Listing{}, down }, down},
-		"empty":     {func(context.Context, int64) (discovery.Listing, error) { return listing(2), nil }, discovery.ErrNoInstance},
-		"slow":      {func(ctx context.Context, _ int64) (discovery.Listing, error) { <-ctx.Done(); return discovery.Listing{}, ctx.Err() }, context.DeadlineExceeded},
-		"outdated":  {func(context.Context, int64) (discovery.Listing, error) { return listing(4, "older"), nil }, nil},
-		"unchanged": {func(context.Context, int64) (discovery.Listing, error) { return discovery.Listing{Unchanged: true}, nil }, nil},
+		"down":  {func(context.Context, int64) (discovery.Listing, error) { return discovery.Listing{}, down }, down},
+		"empty": {func(context.Context, int64) (discovery.Listing, error) { return listing(2), nil }, discovery.ErrNoInstance},
+		"slow": {func(ctx context.Context, _ int64) (discovery.Listing, error) {
+			<-ctx.Done()
+			return discovery.Listing{}, ctx.Err()
+		}, context.DeadlineExceeded},
+		"outdated": {func(context.Context, int64) (discovery.Listing, error) { return listing(4, "older"), nil }, nil},
+		"unchanged": {func(context.Context, int64) (discovery.Listing, error) {
+			return discovery.Listing{Unchanged: true}, nil
+		}, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

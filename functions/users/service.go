@@ -25,6 +25,10 @@ type Store interface {
 	// step of a request and never its effect.
 	Free(ctx context.Context, u User) error
 
+	// Scrub deletes what else the table holds of a person: events published
+	// before the erasure, and stored answers to requests. It is a step as Free is.
+	Scrub(ctx context.Context, id string) error
+
 	// Claim returns the claim with a key; its zero value where there is none.
 	Claim(ctx context.Context, key string) (Claim, error)
 	// Reserve saves a claim that is not settled in place of the version seen,
@@ -139,6 +143,11 @@ func (s *Service) Erase(ctx context.Context, id string, seen int) error {
 			return fmt.Errorf("erase user %s: %w", id, err)
 		}
 	}
-	_, err = s.follow(ctx, u)
-	return err
+	if _, err = s.follow(ctx, u); err != nil {
+		return err
+	}
+	if err := s.store.Scrub(ctx, id); err != nil {
+		return fmt.Errorf("erase what is left of user %s: %w", id, err)
+	}
+	return nil
 }

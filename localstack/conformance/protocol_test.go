@@ -36,7 +36,9 @@ func lists(t *testing.T, s *suite, op *apidoc.Operation) {
 			query[name] = values
 		}
 		for i := 0; i+1 < len(pairs); i += 2 {
-			query.Set(pairs[i], pairs[i+1])
+			if pairs[i+1] != "" {
+				query.Set(pairs[i], pairs[i+1])
+			}
 		}
 		r := shop.Request{Method: http.MethodGet, Path: op.Path + "?" + query.Encode()}
 		return r, ask(t, c, r)
@@ -119,6 +121,8 @@ func (s *suite) known(op *apidoc.Operation) []string {
 	}[collectionOf(op)]
 }
 
+const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 // forgeries are what a cursor might be changed into.
 func forgeries(cursor string) []string {
 	flip := func(i int) string {
@@ -130,8 +134,10 @@ func forgeries(cursor string) []string {
 		}
 		return string(b)
 	}
+	last := []byte(cursor) // of whose six bits the decoder may ignore some
+	last[len(last)-1] = alphabet[strings.IndexByte(alphabet, last[len(last)-1])^1]
 	return []string{
-		flip(0), flip(len(cursor) / 3), flip(len(cursor) / 2), flip(len(cursor) - 2), flip(len(cursor) - 1),
+		string(last), flip(0), flip(len(cursor) / 3), flip(len(cursor) / 2), flip(len(cursor) - 2), flip(len(cursor) - 1),
 		cursor[1:], cursor[:len(cursor)-1], cursor[:len(cursor)/2], cursor + "A", "A" + cursor, cursor + "=", cursor + "==", cursor + "\n", cursor + " ",
 		cursor + cursor, strings.ToUpper(cursor), "x", "AAAA", strings.Repeat("A", 100), strings.Repeat("A", 8000), "\x00", "\u6771\u4eac", "{}", "null", "../..",
 	}
@@ -196,7 +202,8 @@ func idempotency(t *testing.T, s *suite, op *apidoc.Operation) {
 		refused(t, bad, ask(t, c, bad), http.StatusBadRequest)
 	}
 	// What was refused is not remembered.
-	r = with(r, "Idempotency-Key", unique()+strings.Repeat("~", 255-len(unique())))
+	key := unique()
+	r = with(r, "Idempotency-Key", key+strings.Repeat("~", 255-len(key))) // as long as it may be
 	bad := changedBody(t, r, func(body map[string]any) { body["nonsense"] = 1 })
 	refused(t, bad, ask(t, c, bad), http.StatusUnprocessableEntity)
 
@@ -316,9 +323,9 @@ func caller(t *testing.T, s *suite, op *apidoc.Operation) {
 		w := s.fresh(t, op)
 		s.succeed(t, w, op, s.request(t, w, op))
 		w = s.fresh(t, op)
-		with := ask(t, s.world.other.Client, s.request(t, w, op))
-		if status, _ := op.Success(); with.Status != status {
-			t.Errorf("with a token: %d %s", with.Status, with.Body)
+		answer := ask(t, s.world.other.Client, s.request(t, w, op))
+		if status, _ := op.Success(); answer.Status != status {
+			t.Errorf("with a token: %d %s", answer.Status, answer.Body)
 		}
 		return
 	}
@@ -372,8 +379,8 @@ func documented(t *testing.T, s *suite, op *apidoc.Operation) {
 		}
 		return
 	}
-	if fault, err := s.docs.JudgeAgain(r, answer); err != nil || fault != nil {
-		t.Errorf("%v %v", fault, err)
+	if err := op.Judge(r, answer); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -299,7 +299,8 @@ func TestTooMuch(t *testing.T) {
 	for i := range hosts {
 		hosts[i] = fmt.Sprintf("host-%d", i)
 	}
-	r.lists(1, hosts...)
+	all := listing(1, hosts...)
+	r.set(func(context.Context, int64) (discovery.Listing, error) { return all, nil })
 	seen := map[string]bool{}
 	for range 10_000 {
 		seen[resolve(t, p)] = true

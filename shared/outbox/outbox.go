@@ -14,6 +14,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"tradewind/events"
@@ -105,4 +106,35 @@ func (o *Outbox) record(ctx context.Context, pk string, ev events.Event) (Record
 		Detail:     string(detail),
 		ExpiresAt:  now.Add(lifetime).Unix(),
 	}, nil
+}
+
+// erasePage is how many records are looked up at a time.
+const erasePage = 50
+
+// Erase deletes the records in the partition pk but those of the types to keep:
+// for an aggregate whose personal data must go before the records expire. What
+// is not published yet still will be, for the stream has it. It may be repeated.
+func Erase(ctx context.Context, t *table.Table, pk string, keep ...string) error {
+	ctx = table.WithGuard(ctx, nil) // a step, not the effect
+	after := ""
+	for {
+		records, next, err := table.List[Record](ctx, t, table.Query{PK: pk, SKPrefix: "OUTBOX#", Limit: erasePage, After: after})
+		if err != nil {
+			return fmt.Errorf("outbox of %s: %w", pk, err)
+		}
+		var ops []table.Op
+		for _, r := range records {
+			if !slices.Contains(keep, r.DetailType) {
+				ops = append(ops, table.Discard(r.Key))
+			}
+		}
+		if len(ops) > 0 {
+			if err := t.Commit(ctx, nil, ops...); err != nil {
+				return fmt.Errorf("erase outbox of %s: %w", pk, err)
+			}
+		}
+		if after = next; after == "" {
+			return nil
+		}
+	}
 }

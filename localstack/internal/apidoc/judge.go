@@ -36,14 +36,21 @@ func (d *Documents) Judge(r shop.Request, answer *shop.Response) error {
 	if r.Method == http.MethodHead || !d.judged.first(op, r, answer) {
 		return nil
 	}
-	if err := op.judge(path, r, answer); err != nil {
-		return fmt.Errorf("%s: %d to %s %s: %w", op.ID, answer.Status, r.Method, r.Path, err)
+	return op.Judge(r, answer)
+}
+
+// Judge does the same for an operation that is known, of an answer that may have been
+// judged before.
+func (o *Operation) Judge(r shop.Request, answer *shop.Response) error {
+	if err := o.judge(r, answer); err != nil {
+		return fmt.Errorf("%s: %d to %s %.200s: %w", o.ID, answer.Status, r.Method, r.Path, err)
 	}
 	return nil
 }
 
-func (o *Operation) judge(path string, r shop.Request, answer *shop.Response) error {
+func (o *Operation) judge(r shop.Request, answer *shop.Response) error {
 	ctx := context.Background()
+	path, query, _ := strings.Cut(r.Path, "?")
 	body, err := bodyOf(r)
 	if err != nil {
 		return err
@@ -52,7 +59,6 @@ func (o *Operation) judge(path string, r shop.Request, answer *shop.Response) er
 	if err != nil {
 		return err
 	}
-	_, query, _ := strings.Cut(r.Path, "?")
 	asked.URL = &url.URL{Path: path, RawQuery: query}
 	asked.Header = r.Header
 	options := &openapi3filter.Options{

@@ -5,6 +5,7 @@
 // The invariants are those of the contract's fourth chapter, with the same numbers.
 // 4 and 5 speak of events, which customers do not see; their failures show as
 // violations of the others, and as messages in dead-letter queues (see [DeadLetters]).
+// Where the queues can be seen, wait for [Quiet] first.
 package audit
 
 import (

@@ -3,9 +3,11 @@ package audit_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -131,23 +133,38 @@ func stock(change func(*shop.Stock)) func(*shoptest.Platform) {
 	return func(p *shoptest.Platform) { change(p.Stock["prd_a"]) }
 }
 
-func TestDeadLetters(t *testing.T) {
+func TestQueues(t *testing.T) {
+	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body := make([]byte, r.ContentLength)
-		_, _ = r.Body.Read(body)
-		n := "0"
-		if strings.Contains(string(body), "/orders-consumer-dlq") {
-			n = "2"
+		body, _ := io.ReadAll(r.Body)
+		waiting, working := 0, 0
+		switch {
+		case strings.Contains(string(body), "/orders-consumer-dlq"):
+			waiting = 2
+		case strings.Contains(string(body), "/orders-consumer") && asked.Add(1) < 3:
+			working = 1
 		}
 		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-		fmt.Fprintf(w, `{"Attributes": {"ApproximateNumberOfMessages": %q}}`, n)
+		fmt.Fprintf(w, `{"Attributes": {"ApproximateNumberOfMessages": "%d", "ApproximateNumberOfMessagesNotVisible": "%d",
+			"ApproximateNumberOfMessagesDelayed": "0"}}`, waiting, working)
 	}))
 	defer server.Close()
-	got, err := audit.DeadLetters(t.Context(), localaws.Config(server.URL, "us-east-1"), map[string]string{
+	cfg := localaws.Config(server.URL, "us-east-1")
+	queues := map[string]string{
 		"orders-consumer": server.URL + "/orders-consumer", "orders-consumer-dlq": server.URL + "/orders-consumer-dlq",
 		"users-relay-dlq": server.URL + "/users-relay-dlq",
-	})
+	}
+	got, err := audit.DeadLetters(t.Context(), cfg, queues)
 	if err != nil || len(got) != 1 || got["orders-consumer-dlq"] != 2 {
 		t.Errorf("DeadLetters = %v, %v", got, err)
+	}
+	if err := audit.Quiet(t.Context(), cfg, queues); err != nil || asked.Load() != 3 {
+		t.Errorf("Quiet: %v after %d looks", err, asked.Load())
+	}
+	asked.Store(-1000)
+	ctx, cancel := context.WithTimeout(t.Context(), 150*time.Millisecond)
+	defer cancel()
+	if err := audit.Quiet(ctx, cfg, queues); err == nil || !strings.Contains(err.Error(), "map[orders-consumer:1]") {
+		t.Errorf("Quiet: %v", err)
 	}
 }

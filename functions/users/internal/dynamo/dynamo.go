@@ -9,6 +9,8 @@
 //	all users        Query GSI1, newest first  eventual            Store.List
 //	change           TransactWriteItems        revision as read    Store.Save
 //	tidy up          TransactWriteItems        revision as read    Store.Free
+//	erase            Query PK, GSI1, each      consistent, and     Store.Scrub
+//	                 item found                eventual
 //	one claim        GetItem PK, SK            consistent          Store.Claim
 //	attempt a claim  TransactWriteItems        version as read     Store.Reserve, Store.Release
 //	settle a claim   TransactWriteItems        both as read        Store.Settle
@@ -27,7 +29,9 @@ import (
 	"time"
 
 	"tradewind/events"
+	event "tradewind/events/users"
 	"tradewind/functions/users"
+	"tradewind/shared/idempotency"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
@@ -87,6 +91,14 @@ func (s *Store) Free(ctx context.Context, u users.User) error {
 		ops = append(ops, table.Discard(claimKey(key)))
 	}
 	return s.step(ctx, ops...)
+}
+
+// Scrub implements users.Store.
+func (s *Store) Scrub(ctx context.Context, id string) error {
+	return errors.Join(
+		outbox.Erase(ctx, s.table, userKey(id).PK, event.TypeDeleted),
+		idempotency.Forget(ctx, s.table, id),
+	)
 }
 
 // Claim implements users.Store.

@@ -20,6 +20,8 @@ import (
 // Routes returns the service's routes.
 func Routes(svc *users.Service, keys *idempotency.Keeper, pages *cursor.Sealer, log *slog.Logger) *httpkit.Router {
 	rt := httpkit.NewRouter(log)
+	// An answer holds the user's name and address.
+	keys = keys.About(func(v any) string { return v.(users.User).ID })
 	rt.Handle("POST /api/users", register(svc, keys))
 	rt.Handle("GET /api/users", list(svc, pages))
 	rt.Handle("GET /api/users/openapi.json", httpkit.Document(users.OpenAPI))

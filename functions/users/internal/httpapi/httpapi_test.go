@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
@@ -18,6 +19,7 @@ import (
 	"tradewind/shared/id"
 	"tradewind/shared/identity"
 	"tradewind/shared/openapi/openapitest"
+	"tradewind/shared/table"
 )
 
 var sorted = cmp.Options{cmpopts.SortSlices(strings.Compare), cmpopts.EquateEmpty()}
@@ -326,8 +328,29 @@ func TestChange(t *testing.T) {
 	}
 }
 
+// plain is everything that an item holds, as text.
+func plain(item table.Item) string {
+	var text strings.Builder
+	for _, v := range item {
+		switch v := v.(type) {
+		case *types.AttributeValueMemberS:
+			text.WriteString(v.Value + "\n")
+		case *types.AttributeValueMemberB:
+			text.Write(v.Value)
+		case *types.AttributeValueMemberM:
+			text.WriteString(plain(v.Value))
+		case *types.AttributeValueMemberL:
+			for _, element := range v.Value {
+				text.WriteString(plain(table.Item{"": element}))
+			}
+		}
+	}
+	return text.String()
+}
+
 func TestErase(t *testing.T) {
-	p, who := shop(t)
+	p := documented(t)
+	who := field(t, send(p, call{method: "POST", path: "/api/users", body: ada, key: "k"}), "id")
 	path := "/api/users/" + who
 	for range 2 {
 		w := send(p, call{user: who, method: "DELETE", path: path, match: `"1"`})
@@ -342,6 +365,13 @@ func TestErase(t *testing.T) {
 	if w.Code != http.StatusOK || w.Header().Get("ETag") != `"2"` || field(t, w, "id") != who || field(t, w, "email") != "" || field(t, w, "name") != "" ||
 		!strings.Contains(w.Body.String(), `"addresses":[]`) {
 		t.Errorf("what an admin reads: %d %s", w.Code, w.Body)
+	}
+	for _, item := range p.mem.Items() {
+		for _, personal := range []string{"ada@example.com", "Ada Lovelace"} {
+			if text := plain(item); strings.Contains(text, personal) {
+				t.Errorf("left of the erased: %s", text)
+			}
+		}
 	}
 	again := send(p, call{method: "POST", path: "/api/users", body: ada})
 	if again.Code != http.StatusCreated || field(t, again, "id") == who {

@@ -63,6 +63,9 @@ func Decode[T any](r *http.Request) (T, error) {
 	case err != nil:
 		return v, shapeError(err, body, reflect.TypeFor[T]())
 	}
+	if err := spelling(body, reflect.TypeFor[T]()); err != nil {
+		return v, err
+	}
 	return v, nulls(body)
 }
 

@@ -2,6 +2,7 @@ package httpkit_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -128,4 +129,36 @@ func ExampleDecode() {
 	fmt.Println(answer.Status, problem.Code, problem.Errors)
 
 	// Output: 422 invalid [{/items/0/quantity must not be a JSON string}]
+}
+
+// A name in another case is no field: see what encoding/json does without this.
+func TestDecodeSpelling(t *testing.T) {
+	type line struct {
+		Quantity int `json:"quantity"`
+	}
+	type request struct {
+		Items []line `json:"items"`
+		Note  string `json:"note"`
+	}
+	tests := map[string]string{ // body: pointer of the fault
+		`{"note":"a","items":[{"quantity":1}]}`:     "",
+		`{"note" : "Note\": 1", "items":[]}`:        "",
+		`{"\u006eote":"escaped, and the same"}`:     "",
+		`{"Note":"x"}`:                              "/Note",
+		`{"items":[{"quantity":1},{"QUANTITY":2}]}`: "/items/1/QUANTITY",
+		`{"note":"a","nOte":"b"}`:                   "/nOte",
+		`{"items":[{"quantity":1}],"Items" :[]}`:    "/Items",
+	}
+	for body, want := range tests {
+		r := httptest.NewRequest("POST", "/", strings.NewReader(body))
+		r.Header.Set("Content-Type", "application/json")
+		_, err := httpkit.Decode[request](r)
+		got := ""
+		if ae, ok := errors.AsType[*apperr.Error](err); ok {
+			got = ae.Fields[0].Pointer
+		}
+		if got != want || (err != nil) != (want != "") {
+			t.Errorf("%s: %v at %q, want %q", body, err, got, want)
+		}
+	}
 }

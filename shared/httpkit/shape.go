@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+	"sync"
 
 	"tradewind/shared/apperr"
 )
@@ -51,16 +52,95 @@ func shapeError(err error, body []byte, t reflect.Type) error {
 		if field, err := strconv.Unquote(name); err == nil {
 			found = path{field}
 		}
-		places(body, func(at path, _ json.Token, _ int64) bool {
-			known := at.knownTo(t)
-			if !known {
-				found = at
-			}
-			return known
-		})
-		return invalid(found.pointer(), "is not a field of this request")
+		return unknownField(body, t, found)
 	}
 	return invalid("", "does not fit this request")
+}
+
+// unknownField says where the first member is that t has no place for.
+func unknownField(body []byte, t reflect.Type, found path) error {
+	places(body, func(at path, _ json.Token, _ int64) bool {
+		known := at.knownTo(t)
+		if !known {
+			found = at
+		}
+		return known
+	})
+	return invalid(found.pointer(), "is not a field of this request")
+}
+
+// spelling refuses a member whose name differs from a field's by its case only.
+// encoding/json takes it for the field; to a client whose documents say "name",
+// "Name" is a typing error, and of both in one object one would win in silence.
+//
+// It reads the text once without decoding it: a name is a string that a colon
+// follows. Only where a name is none of t's is it worth knowing where.
+func spelling(body []byte, t reflect.Type) error {
+	known := namesOf(t)
+	if known == nil {
+		return nil
+	}
+	for i := 0; i < len(body); i++ {
+		if body[i] != '"' {
+			continue
+		}
+		start := i + 1
+		for i = start; body[i] != '"'; i++ {
+			if body[i] == '\\' {
+				i++
+			}
+		}
+		rest := bytes.TrimLeft(body[i+1:], " \t\r\n")
+		if len(rest) == 0 || rest[0] != ':' || known[string(body[start:i])] {
+			continue
+		}
+		var name string // without its escapes
+		if err := json.Unmarshal(body[start-1:i+1], &name); err != nil || !known[name] {
+			return unknownField(body, t, path{name})
+		}
+	}
+	return nil
+}
+
+// namesByType keeps what namesOf has found, by reflect.Type.
+var namesByType sync.Map
+
+// namesOf returns the names of all fields at any depth of a type; nil for a type
+// that takes names of the client's choice somewhere.
+func namesOf(t reflect.Type) map[string]bool {
+	if known, ok := namesByType.Load(t); ok {
+		return known.(map[string]bool)
+	}
+	names, seen, open := map[string]bool{}, map[reflect.Type]bool{}, false
+	var collect func(reflect.Type)
+	collect = func(t reflect.Type) {
+		switch t.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Array:
+			collect(t.Elem())
+		case reflect.Map, reflect.Interface:
+			open = true
+		case reflect.Struct:
+			if seen[t] {
+				return
+			}
+			seen[t] = true
+			for i := range t.NumField() {
+				f := t.Field(i)
+				as, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+				if as == "" {
+					as = f.Name
+				}
+				names[as] = true
+				collect(f.Type)
+			}
+		}
+	}
+	collect(t)
+	if open {
+		names = nil
+	}
+	namesByType.Store(t, names)
+	return names
 }
 
 func invalid(pointer, message string) error {
@@ -130,7 +210,7 @@ func member(t reflect.Type, name string) int {
 		if as == "" {
 			as = f.Name
 		}
-		if f.IsExported() && as != "-" && strings.EqualFold(as, name) {
+		if f.IsExported() && as != "-" && as == name {
 			return i
 		}
 	}

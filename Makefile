@@ -49,7 +49,7 @@ run: preflight ## The platform on this machine, with one order placed (ONESHOT=1
 	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) $(if $(filter 1,$(ONESHOT)),-oneshot)
 
 TALLY := .local/bin/tally
-PARTS := unit architecture synth endpoint
+PARTS := unit saga architecture synth endpoint
 RESULT = .local/results/$(@:test-%=%).json
 RECORD = $(TALLY) -record $(RESULT) --
 GO_TEST := go test -json -timeout 15m
@@ -63,7 +63,12 @@ test: preflight-cc ## Everything that decides whether a change is good: unit and
 
 # Not over infra: the CDK takes minutes to compile once, and has no races of ours.
 test-unit: $(TALLY) | preflight-cc
-	@$(RECORD) $(GO_TEST) -race $$(go list ./events/... ./functions/... ./shared/... ./localstack/... | grep -v /localstack/integration)
+	@$(RECORD) $(GO_TEST) -race $$(go list ./events/... ./functions/... ./shared/... ./localstack/... \
+	  | grep -v -e /localstack/integration -e /localstack/conformance -e /functions/sagatest)
+
+# Thousands of orders, one at a time: the race detector would find nothing and take minutes.
+test-saga: $(TALLY) | preflight
+	@$(RECORD) $(GO_TEST) ./functions/sagatest
 
 # Never from the cache, which does not see what the child `go list` read.
 test-architecture: $(TALLY) | preflight
@@ -73,10 +78,11 @@ test-synth: $(TALLY) | preflight
 	@$(RECORD) $(GO_TEST) $$(go list ./infra/... | grep -v /infra/archtest)
 
 # The suites of the stores, which skip themselves without an endpoint, and the flows.
-test-endpoint: $(TALLY) | preflight-cc
+test-endpoint: $(TALLY) | preflight
 	@$(RECORD) $(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/test -- \
-	  $(GO_TEST) -race -count=1 \
-	  $$(grep -rl --include='*_test.go' DYNAMODB_ENDPOINT functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u) ./localstack/integration/...
+	  $(GO_TEST) -count=1 \
+	  $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u) \
+	  ./localstack/integration/... ./localstack/conformance/...
 
 .PHONY: bench
 bench: ## The time and size of each api function's start against the budgets (STARTS=100, README=README.md writes its table)

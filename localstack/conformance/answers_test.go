@@ -147,10 +147,10 @@ func (s *suite) badOrders(t *testing.T, op *apidoc.Operation) {
 		"a discontinued product":    {"/items/0/productId", func(o map[string]any) { o["items"] = line(gone.product.ID) }},
 		"no product's id":           {"/items/0/productId", func(o map[string]any) { o["items"] = line("openapi.json") }},
 		"a product twice": {"/items/1/productId", func(o map[string]any) {
-			o["items"] = append(line(s.world.product.ID), line(s.world.product.ID)...)
+			o["items"] = append(line(s.world.ware.ID), line(s.world.ware.ID)...)
 		}},
 		"an absent product behind a good one": {"/items/1/productId", func(o map[string]any) {
-			o["items"] = append(line(s.world.product.ID), line(absent("products"))...)
+			o["items"] = append(line(s.world.ware.ID), line(absent("products"))...)
 		}},
 	} {
 		sent := changedBody(t, with(r, "Idempotency-Key", unique()), tt.change)

@@ -27,10 +27,23 @@ var noConflict = map[string]string{
 	"discontinueProduct": "discontinuing a discontinued product changes nothing",
 }
 
+// inTwoPlaces are operations whose effect cannot be one transaction, by operation id. A
+// concurrent repeat may be told to wait, with 409 idempotency_in_progress.
+var inTwoPlaces = map[string]string{
+	"registerUser": "an account is in the service's table and in the user pool",
+}
+
 // onePage are lists that never have a second page, by operation id.
 var onePage = map[string]string{
 	"listPayments": "an order has at most one payment",
 }
+
+// Allow lists HEAD where it lists GET, and a service answers it. The gateway has routes
+// with its authorizer for GET only: a HEAD of what needs a token reaches the service
+// without an identity and is 401. No check asks for it.
+//
+// That the correlation id is on log lines, outgoing calls and events, and that an
+// idempotent answer is kept for a day, is not seen from outside.
 
 // gatewaysOwn says whether an answer is one that the gateway gives by itself, before
 // any service is asked. Its body is AWS's own, {"message": …}: an HTTP API has no

@@ -132,14 +132,14 @@ var examples = map[string]example{
 	"POST /api/orders": {
 		who: owner,
 		body: func(w *world) any {
-			body := asMap(cast.Order(w.product.ID, 1, shop.CardOK))
+			body := asMap(cast.Order(w.ware.ID, 1, shop.CardOK))
 			body["shippingAddress"] = address()
 			return body
 		},
 		fresh: func(_ *testing.T, _ *suite, w *world) { w.owner = w.buyer },
 		other: func(body map[string]any) { body["paymentMethod"] = shop.CardDeclined },
 		after: func(t *testing.T, _ *suite, w *world, _ shop.Request, answer *shop.Response) {
-			if o := decoded[shop.Order](t, answer); o.Status != shop.Pending || o.Total != w.product.Price || o.UserID != w.owner.ID {
+			if o := decoded[shop.Order](t, answer); o.Status != shop.Pending || o.Total != w.ware.Price || o.UserID != w.owner.ID {
 				t.Errorf("a new order: %s", answer.Body)
 			}
 		},
@@ -229,6 +229,7 @@ func (s *suite) request(t *testing.T, w *world, op *apidoc.Operation) shop.Reque
 			t.Fatal(err)
 		}
 		r.Body = text
+		r.Header.Set("Content-Type", "application/json")
 	}
 	return r
 }
@@ -369,4 +370,3 @@ func cancelledTwice(t *testing.T, s *suite, w *world, sent shop.Request, answer 
 		t.Errorf("cancelled again: %d %s", again.Status, again.Body)
 	}
 }
-

@@ -247,4 +247,3 @@ func status428(t *testing.T, s *suite, op *apidoc.Operation) {
 	r := s.request(t, s.world, op)
 	s.refusal(t, op, s.as(t, s.world, op), with(r, "If-Match", ""), http.StatusPreconditionRequired)
 }
-

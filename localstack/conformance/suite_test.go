@@ -121,8 +121,8 @@ func size(small, full int) int {
 }
 
 // rate says how fast a number of things went.
-func rate(n int, took time.Duration) string {
-	return fmt.Sprintf("%d in %s, %.0f a second", n, took.Round(100*time.Millisecond), float64(n)/took.Seconds())
+func rate(n int, what string, took time.Duration) string {
+	return fmt.Sprintf("%d %s in %s, %.0f a second", n, what, took.Round(100*time.Millisecond), float64(n)/took.Seconds())
 }
 
 // eventually waits for what events bring about.

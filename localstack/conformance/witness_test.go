@@ -16,8 +16,9 @@ import (
 	"tradewind/localstack/internal/shop"
 )
 
-// mostFaults is how many faults of answers are told; one cause makes many.
-const mostFaults = 40
+// mostFaults is how many faults are told of an operation's answers with a status; one
+// cause makes many.
+const mostFaults = 2
 
 // witness sees every answer of the suite and holds it to what all answers must be.
 type witness struct {
@@ -25,11 +26,11 @@ type witness struct {
 
 	mu      sync.Mutex
 	answers map[string]map[int]int // how many, by operation and status
-	faults  map[string]bool
+	faults  map[string][]error     // by the same, as text
 }
 
 func newWitness() *witness {
-	return &witness{answers: map[string]map[int]int{}, faults: map[string]bool{}}
+	return &witness{answers: map[string]map[int]int{}, faults: map[string][]error{}}
 }
 
 // unrouted counts the answers to requests for what no document describes.
@@ -58,7 +59,8 @@ func (w *witness) see(r shop.Request, a *shop.Response) {
 	}
 	w.answers[name][a.Status]++
 	if fault != nil {
-		w.faults[fault.Error()] = true
+		key := fmt.Sprintf("%s %d", name, a.Status)
+		w.faults[key] = append(w.faults[key], fault)
 	}
 }
 
@@ -164,12 +166,14 @@ func (w *witness) serverErrors(operation string) (bad, all int) {
 func (s *suite) everyAnswer(t *testing.T) {
 	s.seen.mu.Lock()
 	defer s.seen.mu.Unlock()
-	for i, fault := range slices.Sorted(maps.Keys(s.seen.faults)) {
-		if i == mostFaults {
-			t.Errorf("and %d more", len(s.seen.faults)-mostFaults)
-			break
+	for _, key := range slices.Sorted(maps.Keys(s.seen.faults)) {
+		faults := s.seen.faults[key]
+		for _, fault := range faults[:min(len(faults), mostFaults)] {
+			t.Error(fault)
 		}
-		t.Error(fault)
+		if more := len(faults) - mostFaults; more > 0 {
+			t.Errorf("%s: and %d more", key, more)
+		}
 	}
 	total, byStatus := 0, map[int]int{}
 	for _, statuses := range s.seen.answers {

@@ -25,7 +25,8 @@ type world struct {
 	buyer   cast.Customer // who places and cancels orders
 	subject cast.Customer // whose account is changed and erased
 
-	product      shop.Product // with plenty of stock
+	product      shop.Product // whose stock nobody orders
+	ware         shop.Product // with plenty of it
 	order        shop.Order   // confirmed
 	cancelled    shop.Order
 	payment      shop.Payment // of order
@@ -46,10 +47,12 @@ func newWorld(t *testing.T, s *suite) *world {
 			return err
 		})
 	}
-	group.Go(func() (err error) {
-		w.product, err = s.Product(ctx, plenty)
-		return err
-	})
+	for product, units := range map[*shop.Product]int{&w.product: 1000, &w.ware: plenty} {
+		group.Go(func() (err error) {
+			*product, err = s.Product(ctx, units)
+			return err
+		})
+	}
 	if err := group.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +70,7 @@ func newWorld(t *testing.T, s *suite) *world {
 // for.
 func (w *world) settle(t *testing.T, status string) (shop.Order, shop.Payment) {
 	t.Helper()
-	order, err := w.owner.PlaceOrder(t.Context(), "settle-"+status, cast.Order(w.product.ID, 1, shop.CardOK))
+	order, err := w.owner.PlaceOrder(t.Context(), "settle-"+status, cast.Order(w.ware.ID, 1, shop.CardOK))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +143,7 @@ func (w *world) newOrder(t *testing.T) {
 	w.owner = w.buyer
 	answer := ask(t, w.buyer.Client, shop.Request{
 		Method: http.MethodPost, Path: "/api/orders", Header: shop.Header("Idempotency-Key", unique()),
-		Body: cast.Order(w.product.ID, 1, shop.CardOK),
+		Body: cast.Order(w.ware.ID, 1, shop.CardOK),
 	})
 	if err := answer.Decode(&w.order); err != nil || answer.Status != http.StatusCreated {
 		t.Fatalf("place an order: %d %s", answer.Status, answer.Body)

@@ -3,18 +3,17 @@ package integration
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"tradewind/events"
 	"tradewind/localstack/internal/audit"
 	"tradewind/localstack/internal/await"
-	"tradewind/localstack/internal/localaws"
+	"tradewind/localstack/internal/cast"
 	"tradewind/localstack/internal/outputs"
 	"tradewind/localstack/internal/pool"
 	"tradewind/localstack/internal/seed"
@@ -28,6 +27,7 @@ const (
 
 // platform is the one under test.
 type platform struct {
+	cast    *cast.Platform
 	outputs outputs.Outputs
 	anyone  *shop.Client
 	admin   *shop.Client
@@ -40,23 +40,15 @@ type platform struct {
 
 func connect(t *testing.T) *platform {
 	t.Helper()
-	path := os.Getenv("TRADEWIND_OUTPUTS")
-	if path == "" {
-		t.Skip("TRADEWIND_OUTPUTS is not set: there is no platform to test; make test brings one up")
+	c, err := cast.Connect(nil)
+	if errors.Is(err, cast.ErrNoPlatform) {
+		t.Skip(err)
 	}
-	o, err := outputs.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	anyone := shop.New(o.APIURL)
-	t.Cleanup(anyone.Close)
-	return &platform{
-		outputs: o,
-		anyone:  anyone,
-		admin:   anyone.As(o.Admin.Token),
-		pool:    pool.New(localaws.Config(o.Endpoint, o.Region), o.UserPoolID, o.ClientID),
-		opening: map[string]int{},
-	}
+	t.Cleanup(c.Close)
+	return &platform{cast: c, outputs: c.Outputs, anyone: c.Anyone, admin: c.Admin, pool: c.Pool, opening: map[string]int{}}
 }
 
 // scope is what the tests made, for the audit.
@@ -86,26 +78,17 @@ func (p *platform) customer(t *testing.T) customer {
 // away again.
 func (p *platform) visitor(t *testing.T) customer {
 	t.Helper()
-	c := customer{email: strings.ToLower(rand.Text()) + "@example.com", password: rand.Text()}
-	user, err := p.anyone.Register(t.Context(), shop.Registration{Email: c.email, Name: "Test Customer", Password: c.password})
+	c, err := p.cast.Customer(t.Context(), "Test Customer")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.id = user.ID
-	if c.tokens, err = p.pool.SignIn(t.Context(), c.id, c.password); err != nil {
-		t.Fatal(err)
-	}
-	c.Client = p.anyone.As(c.tokens.Access)
-	return c
+	return customer{Client: c.Client, id: c.ID, email: c.Email, password: c.Password, tokens: c.Tokens}
 }
 
 // product is a new one with units in stock.
 func (p *platform) product(t *testing.T, units int) shop.Product {
 	t.Helper()
-	product, err := p.admin.CreateProduct(t.Context(), shop.NewProduct{
-		SKU: "T-" + rand.Text(), Name: "Test product", Description: "For tests.", Category: "tests",
-		Price: events.Money{Amount: 1999, Currency: "EUR"},
-	})
+	product, err := p.admin.CreateProduct(t.Context(), cast.NewProduct())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,11 +109,7 @@ func (p *platform) count(t *testing.T, productID string, units int) {
 
 // order is a request for units of one product.
 func order(productID string, units int, method string) shop.NewOrder {
-	return shop.NewOrder{
-		Items:           []events.Line{{ProductID: productID, Quantity: units}},
-		PaymentMethod:   method,
-		ShippingAddress: shop.Address{Line1: "1 Harbour Road", City: "Lisbon", PostalCode: "1100-001", Country: "PT"},
-	}
+	return cast.Order(productID, units, method)
 }
 
 // place places an order and checks what is answered before the saga runs.

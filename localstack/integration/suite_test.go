@@ -70,6 +70,7 @@ func TestPlatform(t *testing.T) {
 		if p.outputs.Endpoint == "" || !fnproc.Supported() {
 			t.Skip("functions can be killed only where they are processes of this machine")
 		}
+		p.comesBackSooner(t)
 		for name, test := range map[string]func(*testing.T, *platform){
 			"inventory's consumer":                 func(t *testing.T, p *platform) { killedConsumer(t, p, "inventory") },
 			"orders' consumer":                     func(t *testing.T, p *platform) { killedConsumer(t, p, "orders") },

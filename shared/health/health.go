@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"tradewind/shared/httpkit"
+	"tradewind/shared/table"
 )
 
 // The statuses.
@@ -51,15 +52,23 @@ type Result struct {
 	Status string `json:"status"`
 }
 
-// Handle adds both routes to a router. Why a check fails is logged, not sent.
-func Handle(rt *httpkit.Router, log *slog.Logger, checks ...Check) {
+// Table returns the checks of a service that keeps its data in a table: that it
+// can be read, and that what is written to its outbox goes on to the relay.
+func Table(t *table.Table) []Check {
+	return []Check{{"table", t.Readable}, {"events", t.Streaming}}
+}
+
+// Handle adds both routes to a router and returns it. Why a check fails is
+// logged, not sent.
+func Handle(rt *httpkit.Router, checks ...Check) *httpkit.Router {
 	rt.Handle("GET /health/live", func(*http.Request) (httpkit.Answer, error) {
 		return answer(Report{Status: Pass, Checks: map[string]Result{}}), nil
 	})
-	p := &prober{log: log, checks: checks, now: time.Now}
+	p := &prober{log: rt.Logger(), checks: checks, now: time.Now, turn: make(chan struct{}, 1)}
 	rt.Handle("GET /health/ready", func(r *http.Request) (httpkit.Answer, error) {
 		return answer(p.report(r.Context())), nil
 	})
+	return rt
 }
 
 func answer(r Report) httpkit.Answer {
@@ -75,7 +84,7 @@ type prober struct {
 	checks []Check
 	now    func() time.Time
 
-	mu   sync.Mutex
+	turn chan struct{} // held by who asks the checks
 	last Report
 	at   time.Time
 }
@@ -83,8 +92,8 @@ type prober struct {
 // report asks all checks at the same time. Who comes while that goes on waits
 // and gets the same answer.
 func (p *prober) report(ctx context.Context) Report {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	p.turn <- struct{}{}
+	defer func() { <-p.turn }()
 	if p.last.Status != "" && p.now().Sub(p.at) < freshness {
 		return p.last
 	}

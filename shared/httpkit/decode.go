@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"reflect"
 	"strconv"
 	"strings"
@@ -58,15 +59,26 @@ func Decode[T any](r *http.Request) (T, error) {
 	// Syntax first: a body that is no JSON at all is the client's encoder's
 	// fault (400), and only a whole value can be judged by its shape (422).
 	switch {
-	case !utf8.Valid(body), err != nil && !json.Valid(body), err == nil && !blank(body[dec.InputOffset():]):
+	case !utf8.Valid(body), mangled(r, body), err != nil && !json.Valid(body), err == nil && !blank(body[dec.InputOffset():]):
 		return v, BadRequest("malformed_json", "The body must be exactly one JSON value in UTF-8.")
 	case err != nil:
 		return v, shapeError(err, body, reflect.TypeFor[T]())
 	}
-	if err := spelling(body, reflect.TypeFor[T]()); err != nil {
+	if err := strict(body, reflect.TypeFor[T]()); err != nil {
 		return v, err
 	}
 	return v, nulls(body)
+}
+
+// mangled reports whether the body that was sent was not UTF-8. The gateway
+// hands on a text with U+FFFD in place of each byte that is none; only the
+// length, which the client gave, still tells of it.
+func mangled(r *http.Request, body []byte) bool {
+	if !bytes.Contains(body, []byte("\ufffd")) {
+		return false
+	}
+	sent, err := strconv.Atoi(r.Header.Get("Content-Length"))
+	return err == nil && sent != len(body)
 }
 
 // blank reports whether there is nothing but JSON's white space.
@@ -109,11 +121,16 @@ const (
 
 // Page returns the requested page size and cursor. The cursor is still sealed.
 func Page(r *http.Request) (limit int, cursor string, err error) {
-	q := r.URL.Query()
+	// URL.Query drops in silence what it cannot read, and with it a filter.
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return 0, "", BadRequest("query_malformed", "The query must be name=value pairs joined by & and percent-encoded.")
+	}
 	limit = defaultLimit
 	if q.Has("limit") {
-		limit, err = strconv.Atoi(q.Get("limit"))
-		if err != nil || limit < 1 || limit > maxLimit {
+		text := q.Get("limit")
+		limit, err = strconv.Atoi(text)
+		if err != nil || text[0] == '+' || limit < 1 || limit > maxLimit {
 			return 0, "", invalid("", "limit must be a whole number from 1 to 100")
 		}
 	}

@@ -110,6 +110,9 @@ func (rt *Router) Handle(pattern string, h Handler) {
 	rt.handle(pattern, h)
 }
 
+// Logger returns what the router logs to.
+func (rt *Router) Logger() *slog.Logger { return rt.log }
+
 // Patterns returns what routes were registered for.
 func (rt *Router) Patterns() []string { return rt.patterns }
 

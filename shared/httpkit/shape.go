@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"tradewind/shared/apperr"
 )
@@ -69,49 +72,126 @@ func unknownField(body []byte, t reflect.Type, found path) error {
 	return invalid(found.pointer(), "is not a field of this request")
 }
 
-// spelling refuses a member whose name differs from a field's by its case only.
-// encoding/json takes it for the field; to a client whose documents say "name",
-// "Name" is a typing error, and of both in one object one would win in silence.
+// strict refuses what encoding/json passes over in silence:
 //
-// It reads the text once without decoding it: a name is a string that a colon
-// follows. Only where a name is none of t's is it worth knowing where.
-func spelling(body []byte, t reflect.Type) error {
+//   - A member whose name differs from a field's by its case only. To a client
+//     whose documents say "name", "Name" is a typing error.
+//   - A member that is given twice. One of its values would win.
+//   - Half of a surrogate pair, which is no character: it would be kept as
+//     U+FFFD, not as it was sent.
+//
+// It reads a text that was decoded before, once and without decoding it again: a
+// name is a string that a colon follows. Only where something is wrong is it
+// worth knowing where.
+func strict(body []byte, t reflect.Type) error {
 	known := namesOf(t)
-	if known == nil {
-		return nil
-	}
+	// The names of each object that is open, those of the innermost last.
+	var (
+		nameBuf [32]string
+		openBuf [8]int
+		names   = nameBuf[:0]
+		open    = openBuf[:0]
+	)
 	for i := 0; i < len(body); i++ {
-		if body[i] != '"' {
+		switch body[i] {
+		case '{':
+			open = append(open, len(names))
+			continue
+		case '}':
+			names, open = names[:open[len(open)-1]], open[:len(open)-1]
+			continue
+		case '"':
+		default:
 			continue
 		}
-		start := i + 1
-		for i = start; body[i] != '"'; i++ {
-			if body[i] == '\\' {
-				i++
+		start := i
+		end, half := quoted(body, start)
+		if half {
+			return halfCharacter(body, start)
+		}
+		i = end
+		rest := bytes.TrimLeft(body[end+1:], " \t\r\n")
+		if known == nil || len(rest) == 0 || rest[0] != ':' {
+			continue
+		}
+		name, ok := known[string(body[start+1:end])]
+		if !ok { // it may be written with escapes
+			var plain string
+			err := json.Unmarshal(body[start:end+1], &plain)
+			if name, ok = known[plain]; err != nil || !ok {
+				return unknownField(body, t, path{plain})
 			}
 		}
-		rest := bytes.TrimLeft(body[i+1:], " \t\r\n")
-		if len(rest) == 0 || rest[0] != ':' || known[string(body[start:i])] {
-			continue
+		if slices.Contains(names[open[len(open)-1]:], name) {
+			return givenTwice(body)
 		}
-		var name string // without its escapes
-		if err := json.Unmarshal(body[start-1:i+1], &name); err != nil || !known[name] {
-			return unknownField(body, t, path{name})
-		}
+		names = append(names, name)
 	}
 	return nil
+}
+
+// quoted returns where the string that begins at start ends, and whether half of
+// a surrogate pair is in it.
+func quoted(body []byte, start int) (end int, half bool) {
+	for i := start + 1; ; i++ {
+		switch body[i] {
+		case '"':
+			return i, false
+		case '\\':
+			i++
+			if body[i] != 'u' {
+				continue
+			}
+			switch r := unit(body[i+1:]); {
+			case !utf16.IsSurrogate(r):
+				i += 4
+			case body[i+5] == '\\' && body[i+6] == 'u' && utf16.DecodeRune(r, unit(body[i+7:])) != utf8.RuneError:
+				i += 10
+			default:
+				return i, true
+			}
+		}
+	}
+}
+
+// unit reads the four digits of an escape.
+func unit(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16) // digits they are: the text is JSON
+	return rune(n)
+}
+
+// halfCharacter points at the string that begins at an offset.
+func halfCharacter(body []byte, start int) error {
+	found := path(nil)
+	places(body, func(at path, _ json.Token, end int64) bool {
+		found = at
+		return end <= int64(start)
+	})
+	return invalid(found.pointer(), "holds half of a surrogate pair, which is no character")
+}
+
+// givenTwice points at the first member that was there before.
+func givenTwice(body []byte) error {
+	found, seen := path(nil), map[string]bool{}
+	places(body, func(at path, _ json.Token, _ int64) bool {
+		found = at
+		again := seen[at.pointer()]
+		seen[at.pointer()] = true
+		return !again
+	})
+	return invalid(found.pointer(), "is given twice")
 }
 
 // namesByType keeps what namesOf has found, by reflect.Type.
 var namesByType sync.Map
 
-// namesOf returns the names of all fields at any depth of a type; nil for a type
-// that takes names of the client's choice somewhere.
-func namesOf(t reflect.Type) map[string]bool {
+// namesOf returns the names of all fields at any depth of a type, each under
+// itself; nil for a type that takes names of the client's choice somewhere.
+func namesOf(t reflect.Type) map[string]string {
 	if known, ok := namesByType.Load(t); ok {
-		return known.(map[string]bool)
+		return known.(map[string]string)
 	}
-	names, seen, open := map[string]bool{}, map[reflect.Type]bool{}, false
+	names, seen, open := map[string]string{}, map[reflect.Type]bool{}, false
 	var collect func(reflect.Type)
 	collect = func(t reflect.Type) {
 		switch t.Kind() {
@@ -130,7 +210,7 @@ func namesOf(t reflect.Type) map[string]bool {
 				if as == "" {
 					as = f.Name
 				}
-				names[as] = true
+				names[as] = as
 				collect(f.Type)
 			}
 		}

@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"tradewind/shared/apperr"
@@ -175,10 +176,13 @@ type guard struct {
 
 // guard returns nil for a request without a key.
 func (k *Keeper) guard(r *http.Request, render func(any) httpkit.Answer) (*guard, error) {
-	key := r.Header.Get(Header)
-	if key == "" {
+	sent := r.Header.Values(Header)
+	if len(sent) == 0 {
 		return nil, nil
 	}
+	// A header without a value is a client that has lost its key, not one that
+	// wants none: it would repeat and not know that it had two effects.
+	key := strings.Join(sent, ",")
 	if !visibleASCII(key) {
 		return nil, httpkit.BadRequest("idempotency_key_malformed", "Idempotency-Key must be 1 to 255 visible ASCII characters.")
 	}

@@ -458,3 +458,17 @@ func ExampleDo() {
 	// 201 {"seat":"1A"} replayed=
 	// 201 {"seat":"1A"} replayed=true
 }
+
+// A client whose key is empty has lost it. Taken for one that sends none, it would
+// repeat and have a second effect.
+func TestEmptyKey(t *testing.T) {
+	o := newOffice(tabletest.New())
+	r := httptest.NewRequest("POST", "/tickets", strings.NewReader(first.body))
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set(idempotency.Header, "")
+	w := httptest.NewRecorder()
+	o.routes().ServeHTTP(w, r)
+	if w.Code != http.StatusBadRequest || o.sold(t) != 0 {
+		t.Errorf("%d %s, %d sold", w.Code, w.Body, o.sold(t))
+	}
+}

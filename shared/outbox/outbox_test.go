@@ -30,6 +30,11 @@ func (shipped) EventType() string  { return "parcel.shipped" }
 func (shipped) SchemaVersion() int { return 3 }
 func (e shipped) Subject() string  { return e.ParcelID }
 
+// lost is another.
+type lost struct{ shipped }
+
+func (lost) EventType() string { return "parcel.lost" }
+
 // broken is an event that does not encode.
 type broken struct{ shipped }
 
@@ -166,6 +171,31 @@ func TestNoEvents(t *testing.T) {
 	if ops := newOutbox().Ops(t.Context(), pk); len(ops) != 0 {
 		t.Errorf("%d operations for no events", len(ops))
 	}
+}
+
+// TestErase has more records than are looked up at a time, one of a type to keep
+// among them, and a state that is none of its business.
+func TestErase(t *testing.T) {
+	tabletest.Both(t, func(t *testing.T, tbl *table.Table) {
+		state := table.Key{PK: pk, SK: "PARCEL"}
+		evs := make([]events.Event, 60)
+		for i := range evs {
+			evs[i] = shipped{ParcelID: "par_7"}
+		}
+		ops := append(newOutbox().Ops(t.Context(), pk, append(evs, lost{})...), table.Create(state, errors.New("taken")))
+		if err := tbl.Commit(t.Context(), nil, ops...); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // it may be repeated
+			if err := outbox.Erase(t.Context(), tbl, pk, "parcel.lost"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left, _, err := table.List[outbox.Record](t.Context(), tbl, table.Query{PK: pk, Limit: 10})
+		if err != nil || len(left) != 2 || left[0].DetailType != "parcel.lost" || left[1].Key != state {
+			t.Errorf("left %+v, %v; want the state and one record", left, err)
+		}
+	})
 }
 
 // A store adds the operations of the events to those of the state, in the

@@ -66,6 +66,8 @@ type Backend interface {
 	Get(ctx context.Context, key Key) (Item, error)
 	// Query reads at most limit items of q in order, from after its position.
 	Query(ctx context.Context, q Query, limit int) ([]Item, error)
+	// Streaming returns nil if what is written appears on the table's stream.
+	Streaming(ctx context.Context) error
 	// Transact makes all operations or none. Where conditions failed it
 	// returns a *Cancelled, where the whole may be repeated a *Transient.
 	Transact(ctx context.Context, ops []Op) error
@@ -128,6 +130,16 @@ func (t *Table) Get(ctx context.Context, key Key, out any) (bool, error) {
 	}
 	return true, nil
 }
+
+// Readable returns nil if the table answers.
+func (t *Table) Readable(ctx context.Context) error {
+	_, err := t.db.Get(ctx, Key{PK: "HEALTH", SK: "HEALTH"})
+	return err
+}
+
+// Streaming returns nil if what is written appears on the table's stream, from
+// which events are published.
+func (t *Table) Streaming(ctx context.Context) error { return t.db.Streaming(ctx) }
 
 // List reads one page of a query, each item as a T. The position of the next
 // page is empty when there is none.

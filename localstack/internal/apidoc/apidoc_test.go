@@ -105,7 +105,13 @@ func TestAnswersAreJudged(t *testing.T) {
 		contentType, etag  string
 		body, wrongBecause string
 	}{
-		"as described":      {request(nil), 201, "application/json", `"1"`, good, ""},
+		"as described": {request(nil), 201, "application/json", `"1"`, good, ""},
+		"any spelling of a media type": {
+			request(func(r *shop.Request) {
+				r.Header.Set("Content-Type", `APPLICATION/JSON; charset="UTF-8"`)
+				r.Header["If-Match"] = nil
+			}), 201, "application/json", `"1"`, good, "",
+		},
 		"nested wrong type": {request(nil), 201, "application/json", "", `{"items": [{"price": {"amount": "5"}}]}`, "integer"},
 		"not const":         {request(nil), 201, "application/json", "", `{"items": [{"price": {"amount": 0}}]}`, "not"},
 		"extra, deep":       {request(nil), 201, "application/json", "", `{"items": [{"price": {"amount": 5, "tax": 1}}]}`, "tax"},

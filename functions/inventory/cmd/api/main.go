@@ -13,6 +13,7 @@ import (
 	"tradewind/functions/inventory/internal/httpapi"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
 	"tradewind/shared/lambdahttp"
@@ -30,5 +31,6 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 		return nil, err
 	}
 	svc := inventory.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), time.Now, id.New)
-	return lambdahttp.New(httpapi.Routes(svc, idempotency.New(tbl, time.Now), logs.New(os.Stdout, getenv))), nil
+	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), logs.New(os.Stdout, getenv))
+	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
 }

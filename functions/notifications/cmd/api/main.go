@@ -15,6 +15,7 @@ import (
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
@@ -30,5 +31,6 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 		return nil, err
 	}
 	svc := notifications.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, "", time.Now)
-	return lambdahttp.New(httpapi.Routes(svc, pages, logs.New(os.Stdout, getenv))), nil
+	routes := httpapi.Routes(svc, pages, logs.New(os.Stdout, getenv))
+	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
 }

@@ -16,6 +16,7 @@ import (
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
 	"tradewind/shared/lambdahttp"
@@ -34,5 +35,6 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	}
 	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
 	svc := orders.NewService(store, catalog.New(services), time.Now, id.New)
-	return lambdahttp.New(httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))), nil
+	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
+	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
 }

@@ -13,6 +13,7 @@ import (
 	"tradewind/functions/payments/internal/httpapi"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
@@ -29,5 +30,6 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 		return nil, err
 	}
 	svc := payments.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, 0, time.Now, id.New)
-	return lambdahttp.New(httpapi.Routes(svc, logs.New(os.Stdout, getenv))), nil
+	routes := httpapi.Routes(svc, logs.New(os.Stdout, getenv))
+	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
 }

@@ -1,0 +1,215 @@
+// Package metrics counts what a function does and writes it as CloudWatch metrics
+// in the embedded metric format: a JSON line on standard output that CloudWatch
+// reads out of the log by itself
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+//
+// It exists because the other ways cost what a function has least of: a call of
+// PutMetricData costs time and money per call, an agent beside the function costs its
+// start. Counting here is an atomic addition; a line is written when somebody says
+// so, usually once per invocation.
+//
+// Callers must keep: ask for groups and metrics once, not per event; flush at the
+// end of an invocation, for what an environment holds when it ends is lost; and
+// give a group few values (a service's name, never an id), for CloudWatch bills each
+// combination as a metric of its own.
+package metrics
+
+import (
+	"io"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Namespace is where the platform's metrics are found in CloudWatch.
+const Namespace = "Tradewind"
+
+// Dimension is a property by which metrics are told apart.
+type Dimension struct{ Name, Value string }
+
+// Meter holds the metrics of a process.
+type Meter struct {
+	out  io.Writer
+	base []Dimension
+
+	mu     sync.Mutex
+	groups []*Group
+	line   []byte // kept for the next flush
+}
+
+// New returns a meter that writes to out. SERVICE_NAME from getenv is a dimension of
+// all its metrics.
+func New(out io.Writer, getenv func(string) string) *Meter {
+	return &Meter{out: out, base: []Dimension{{"service", getenv("SERVICE_NAME")}}}
+}
+
+// Group returns a new group of metrics with the same dimensions. They are written in
+// one line.
+func (m *Meter) Group(dimensions ...Dimension) *Group {
+	g := &Group{dimensions: append(m.base[:len(m.base):len(m.base)], dimensions...)}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.groups = append(m.groups, g)
+	return g
+}
+
+// Flush writes a line for each group of which something was counted since the last
+// time, with all its counters, and starts them again from zero. What a writer
+// refuses is lost: a function does not fail for its metrics.
+func (m *Meter) Flush() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, g := range m.groups {
+		if !g.touched.Swap(false) {
+			continue
+		}
+		m.line = g.append(m.line[:0], time.Now())
+		_, _ = m.out.Write(m.line)
+	}
+}
+
+// Group is metrics with the same dimensions.
+type Group struct {
+	dimensions []Dimension
+	touched    atomic.Bool
+
+	mu       sync.Mutex
+	counters []*Counter
+	timers   []*Timer
+}
+
+// Counter returns a new counter of the group.
+func (g *Group) Counter(name string) *Counter {
+	c := &Counter{group: g, name: name}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.counters = append(g.counters, c)
+	return c
+}
+
+// Timer returns a new timer of the group.
+func (g *Group) Timer(name string) *Timer {
+	t := &Timer{group: g, name: name}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.timers = append(g.timers, t)
+	return t
+}
+
+// Counter counts.
+type Counter struct {
+	group *Group
+	name  string
+	n     atomic.Int64
+}
+
+// Add adds n to what is counted. Adding nothing says that the group was there to
+// count, so that its zeros are written too.
+func (c *Counter) Add(n int) {
+	c.n.Add(int64(n))
+	c.group.touched.Store(true)
+}
+
+// maxValues is how many values the format allows a metric in one line.
+const maxValues = 100
+
+// Timer notes how long things took. Beyond a hundred between two flushes it keeps
+// an even sample of them.
+type Timer struct {
+	group *Group // its mutex guards the rest
+	name  string
+
+	values [maxValues]time.Duration
+	kept   int
+	seen   int
+	every  int // one in so many is kept; a power of two
+}
+
+// Observe notes a duration.
+func (t *Timer) Observe(d time.Duration) {
+	t.group.mu.Lock()
+	defer t.group.mu.Unlock()
+	t.group.touched.Store(true)
+	if t.every == 0 {
+		t.every = 1
+	}
+	if t.seen%t.every == 0 {
+		if t.kept == maxValues { // every second value goes, and of those to come
+			t.kept = maxValues / 2
+			for i := range t.kept {
+				t.values[i] = t.values[2*i]
+			}
+			t.every *= 2
+		}
+		t.values[t.kept] = d
+		t.kept++
+	}
+	t.seen++
+}
+
+// append appends the group's line to b.
+func (g *Group) append(b []byte, now time.Time) []byte {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	b = strconv.AppendInt(append(b, `{"_aws":{"Timestamp":`...), now.UnixMilli(), 10)
+	b = append(b, `,"CloudWatchMetrics":[{"Namespace":"`+Namespace+`","Dimensions":[[`...)
+	for i, d := range g.dimensions {
+		b = quote(comma(b, i), d.Name)
+	}
+	b = append(b, `]],"Metrics":[`...)
+	n := 0
+	for _, c := range g.counters {
+		b = append(quote(append(comma(b, n), `{"Name":`...), c.name), `,"Unit":"Count"}`...)
+		n++
+	}
+	for _, t := range g.timers {
+		if t.kept == 0 {
+			continue // the format knows no metric without a value
+		}
+		b = append(quote(append(comma(b, n), `{"Name":`...), t.name), `,"Unit":"Milliseconds"}`...)
+		n++
+	}
+	b = append(b, `]}]}`...)
+	for _, d := range g.dimensions {
+		b = quote(append(quote(append(b, ','), d.Name), ':'), d.Value)
+	}
+	for _, c := range g.counters {
+		b = strconv.AppendInt(append(quote(append(b, ','), c.name), ':'), c.n.Swap(0), 10)
+	}
+	for _, t := range g.timers {
+		if t.kept > 0 {
+			b = t.append(append(quote(append(b, ','), t.name), ':'))
+		}
+	}
+	return append(b, "}\n"...)
+}
+
+// append appends the values and forgets them.
+func (t *Timer) append(b []byte) []byte {
+	b = append(b, '[')
+	for i, d := range t.values[:t.kept] {
+		b = strconv.AppendFloat(comma(b, i), float64(d.Microseconds())/1000, 'f', -1, 64)
+	}
+	t.kept, t.seen, t.every = 0, 0, 0
+	return append(b, ']')
+}
+
+func comma(b []byte, i int) []byte {
+	if i > 0 {
+		b = append(b, ',')
+	}
+	return b
+}
+
+// quote appends a JSON string. Names are written in the code, so it does without
+// escapes: what would need one is left out.
+func quote(b []byte, s string) []byte {
+	b = append(b, '"')
+	for i := range len(s) {
+		if c := s[i]; c >= ' ' && c < 0x7f && c != '"' && c != '\\' {
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
+}

@@ -48,7 +48,7 @@ type Graph map[string]*Package
 // as the functions are built: for Linux, with the tags of a Lambda binary.
 func Load(dir string, patterns ...string) (Graph, error) {
 	fields := "-json=ImportPath,Name,Dir,Standard,GoFiles,Imports,TestGoFiles,TestImports,XTestGoFiles,XTestImports"
-	cmd := exec.Command("go", append([]string{"list", "-deps", "-tags", "lambda.norpc", fields}, patterns...)...)
+	cmd := exec.Command("go", append([]string{"list", "-deps", "-tags", "lambda.norpc,nethttpomithttp2", fields}, patterns...)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOOS=linux", "CGO_ENABLED=0")
 	var stdout, stderr bytes.Buffer

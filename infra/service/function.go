@@ -50,7 +50,7 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 			jsii.String("{{resolve:secretsmanager:"), b.param(param.CursorKeyArn), jsii.String(":SecretString:::}}"),
 		}),
 	})
-	f.Allow = append(append(useTable(table), queryIndex(table, index), describe(table)), f.Allow...)
+	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
 		f.Env["ALB_URL"] = b.param(param.AlbURL)

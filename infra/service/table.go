@@ -61,9 +61,3 @@ func useTable(t awsdynamodb.TableV2) []awsiam.PolicyStatement {
 func queryIndex(t awsdynamodb.TableV2, name string) awsiam.PolicyStatement {
 	return allow([]string{"dynamodb:Query"}, awscdk.Fn_Join(jsii.String(""), &[]*string{t.TableArn(), jsii.String("/index/" + name)}))
 }
-
-// describe lets a function see whether the table's stream is on: GET /health/ready
-// says so.
-func describe(t awsdynamodb.TableV2) awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:DescribeTable"}, t.TableArn())
-}

@@ -289,12 +289,12 @@ func (s *suite) badMethods(c *shop.Client, op *apidoc.Operation, r shop.Request)
 		if slices.Contains(s.docs.Methods(path), method) {
 			continue
 		}
-		for name, body := range map[string]any{"": nil, " with a body": []byte(`{"a": 1}`)} {
+		for name, body := range map[string]any{"without a body": nil, "with a body": []byte(`{"a": 1}`)} {
 			if method == http.MethodTrace && body != nil {
 				continue // which a client may not send
 			}
 			trials = append(trials, trial{
-				name: method + name, client: c, want: []int{http.StatusMethodNotAllowed},
+				name: method + " " + name, client: c, want: []int{http.StatusMethodNotAllowed},
 				request: shop.Request{Method: method, Path: path, Header: shop.Header("If-Match", `"1"`, "Idempotency-Key", unique()), Body: body},
 			})
 		}

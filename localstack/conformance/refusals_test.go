@@ -15,7 +15,7 @@ import (
 // world. That nothing changed is seen by the resource's version.
 
 // refusal makes a request that must be refused with a status and change nothing.
-func (s *suite) refusal(t *testing.T, op *apidoc.Operation, c *shop.Client, r shop.Request, status int) *shop.Problem {
+func (s *suite) refusal(t *testing.T, op *apidoc.Operation, c *shop.Client, r shop.Request, status int) shop.Problem {
 	t.Helper()
 	before := s.version(t, s.world, op)
 	p := refused(t, r, ask(t, c, r), status)

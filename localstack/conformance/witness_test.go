@@ -134,18 +134,18 @@ func proper(path string, a *shop.Response) (*shop.Problem, error) {
 }
 
 // refused checks that an answer is a proper refusal with a status.
-func refused(t *testing.T, r shop.Request, a *shop.Response, status int) *shop.Problem {
+func refused(t *testing.T, r shop.Request, a *shop.Response, status int) shop.Problem {
 	t.Helper()
 	path, _, _ := strings.Cut(r.Path, "?")
 	p, err := proper(path, a)
 	if err != nil {
 		t.Errorf("%s %.200s, want %d: %v", r.Method, r.Path, status, err)
-		return &shop.Problem{}
+		return shop.Problem{}
 	}
 	if p.Status != status {
 		t.Errorf("%s %.200s: %d (%s: %s), want %d", r.Method, r.Path, p.Status, p.Code, p.Detail, status)
 	}
-	return p
+	return *p
 }
 
 // serverErrors returns how many answers of an operation were of status 500 or more,

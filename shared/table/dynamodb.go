@@ -45,17 +45,6 @@ func (d *dynamo) Get(ctx context.Context, key Key) (Item, error) {
 	return out.Item, nil
 }
 
-func (d *dynamo) Streaming(ctx context.Context) error {
-	out, err := d.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &d.name})
-	if err != nil {
-		return err
-	}
-	if spec := out.Table.StreamSpecification; spec == nil || !aws.ToBool(spec.StreamEnabled) {
-		return errors.New("the table has no stream")
-	}
-	return nil
-}
-
 func (d *dynamo) Query(ctx context.Context, q Query, limit int) ([]Item, error) {
 	start, err := StartKey(q.After)
 	if err != nil {

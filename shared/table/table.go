@@ -66,8 +66,6 @@ type Backend interface {
 	Get(ctx context.Context, key Key) (Item, error)
 	// Query reads at most limit items of q in order, from after its position.
 	Query(ctx context.Context, q Query, limit int) ([]Item, error)
-	// Streaming returns nil if what is written appears on the table's stream.
-	Streaming(ctx context.Context) error
 	// Transact makes all operations or none. Where conditions failed it
 	// returns a *Cancelled, where the whole may be repeated a *Transient.
 	Transact(ctx context.Context, ops []Op) error
@@ -133,13 +131,18 @@ func (t *Table) Get(ctx context.Context, key Key, out any) (bool, error) {
 
 // Readable returns nil if the table answers.
 func (t *Table) Readable(ctx context.Context) error {
-	_, err := t.db.Get(ctx, Key{PK: "HEALTH", SK: "HEALTH"})
+	_, err := t.db.Get(ctx, health)
 	return err
 }
 
-// Streaming returns nil if what is written appears on the table's stream, from
-// which events are published.
-func (t *Table) Streaming(ctx context.Context) error { return t.db.Streaming(ctx) }
+// health is the key of an item that never is.
+var health = Key{PK: "HEALTH", SK: "HEALTH"}
+
+// Writable returns nil if the table takes a transaction, as it must for any change
+// and for the events it causes. It writes nothing.
+func (t *Table) Writable(ctx context.Context) error {
+	return t.db.Transact(ctx, []Op{{Verb: Check, Key: health, Absent: true}})
+}
 
 // List reads one page of a query, each item as a T. The position of the next
 // page is empty when there is none.

@@ -39,6 +39,14 @@ func TestACastIsMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
+	admin, err := p.Customer(t.Context(), "Grace")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Pool.Promote(t.Context(), admin.ID); err != nil {
+		t.Fatal(err)
+	}
+	p.Admin = admin.Client
 	product, err := p.Product(t.Context(), 7)
 	if err != nil {
 		t.Fatal(err)

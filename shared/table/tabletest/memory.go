@@ -60,9 +60,6 @@ func (m *Memory) Get(ctx context.Context, key table.Key) (table.Item, error) {
 	return maps.Clone(m.items[key]), nil
 }
 
-// Streaming implements table.Backend.
-func (m *Memory) Streaming(ctx context.Context) error { return ctx.Err() }
-
 // Query implements table.Backend.
 func (m *Memory) Query(ctx context.Context, q table.Query, limit int) ([]table.Item, error) {
 	if err := ctx.Err(); err != nil {

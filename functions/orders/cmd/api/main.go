@@ -36,5 +36,5 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
 	svc := orders.NewService(store, catalog.New(services), time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
-	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
+	return lambdahttp.New(services.Handler(health.Handle(routes, health.Table(tbl)...))), nil
 }

@@ -3,32 +3,26 @@ package catalog
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"sync"
-	"time"
 
 	"tradewind/events"
 	"tradewind/functions/orders"
 	"tradewind/shared/apperr"
+	"tradewind/shared/client"
 )
 
 // parallel bounds the calls for one order.
 const parallel = 8
 
-// maxAnswer bounds what is read of an answer, in bytes.
-const maxAnswer = 64 << 10
-
 // Client is an orders.Catalog.
-type Client struct{ http *http.Client }
+type Client struct{ calls client.Doer }
 
 var _ orders.Catalog = (*Client)(nil)
 
 // New returns a client that calls catalog-service through c.
-func New(c *http.Client) *Client { return &Client{c} }
+func New(c client.Doer) *Client { return &Client{c} }
 
 // Products implements orders.Catalog. Any product that the catalog cannot be
 // asked about makes the whole an Unavailable error: an order is priced whole or
@@ -72,31 +66,18 @@ func (c *Client) product(ctx context.Context, id string) (orders.Product, bool, 
 	if err != nil {
 		return orders.Product{}, false, err
 	}
-	res, err := c.http.Do(req)
-	if err != nil {
-		return orders.Product{}, false, unavailable(err)
-	}
-	defer res.Body.Close()
-	switch res.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
-		return orders.Product{}, false, nil
-	default:
-		return orders.Product{}, false, unavailable(fmt.Errorf("catalog answered %s", res.Status))
-	}
-	var body struct {
+	type product struct {
 		Name   string       `json:"name"`
 		Status string       `json:"status"`
 		Price  events.Money `json:"price"`
 	}
-	if err := json.NewDecoder(io.LimitReader(res.Body, maxAnswer)).Decode(&body); err != nil {
-		return orders.Product{}, false, unavailable(fmt.Errorf("catalog's answer: %w", err))
+	p, err := client.JSON[product](c.calls, req)
+	switch {
+	case err == nil:
+		return orders.Product{Name: p.Name, Price: p.Price}, p.Status == "active", nil
+	case apperr.KindOf(err) == apperr.NotFound:
+		return orders.Product{}, false, nil
+	default:
+		return orders.Product{}, false, err
 	}
-	return orders.Product{Name: body.Name, Price: body.Price}, body.Status == "active", nil
-}
-
-func unavailable(err error) error {
-	e := apperr.Wrap(err, apperr.Unavailable, "catalog_unavailable", "Prices cannot be looked up at the moment; try again shortly.")
-	e.RetryAfter = 2 * time.Second
-	return e
 }

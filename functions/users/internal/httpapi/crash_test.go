@@ -130,8 +130,6 @@ func (b backend) Query(ctx context.Context, q table.Query, limit int) ([]table.I
 	return step(b.process, func() ([]table.Item, error) { return b.mem.Query(ctx, q, limit) })
 }
 
-func (b backend) Streaming(ctx context.Context) error { return b.mem.Streaming(ctx) }
-
 func (b backend) Transact(ctx context.Context, ops []table.Op) error {
 	return change(b.process, func() error { return b.mem.Transact(ctx, ops) })
 }

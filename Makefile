@@ -54,6 +54,10 @@ RESULT = .local/results/$(@:test-%=%).json
 RECORD = $(TALLY) -record $(RESULT) --
 GO_TEST := go test -json -timeout 15m
 
+# By default every process with the race detector waits a second before it ends, for
+# races of its last moments; the tests of the tools start a hundred processes.
+export GORACE := atexit_sleep_ms=10
+
 .PHONY: test $(PARTS:%=test-%)
 test: preflight-cc ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on a running endpoint
 	@rm -rf .local/results

@@ -364,7 +364,7 @@ func (w *world) told() map[string]int {
 			panic(err)
 		}
 		for _, n := range page {
-			told[n.OrderID+" "+ofTemplate[string(n.Template)]]++
+			told[n.OrderID+" "+ofTemplate[n.Template]]++
 		}
 		if after = next; after == "" {
 			return told

@@ -9,8 +9,8 @@
 // effect, that nothing is sold twice, and that concurrent answers have an order which
 // explains them. Every answer seen on the way is held to its document.
 //
-// The suite is skipped unless TRADEWIND_OUTPUTS names the outputs of a run. It needs
-// the platform for itself, because it looks for traces: no other test may run at the
-// same time. TRADEWIND_FULL=1 makes the concurrent parts as large as they are meant to
-// be, which takes an hour on a small machine; give go test a timeout to match.
+// The suite is skipped unless TRADEWIND_OUTPUTS names the outputs of a run. It has the
+// platform to itself, because it looks for traces, and waits until no other suite uses
+// it. TRADEWIND_FULL=1 makes the concurrent parts as large as they are meant to be,
+// which takes an hour on a small machine; give go test a timeout to match.
 package conformance

@@ -59,7 +59,7 @@ func TestConformance(t *testing.T) {
 func open(t *testing.T) *suite {
 	t.Helper()
 	seen := newWitness()
-	platform, err := cast.Connect(seen.see)
+	platform, err := cast.ConnectAlone(t.Context(), seen.see)
 	if errors.Is(err, cast.ErrNoPlatform) {
 		t.Skip(err)
 	}

@@ -40,7 +40,7 @@ type platform struct {
 
 func connect(t *testing.T) *platform {
 	t.Helper()
-	c, err := cast.Connect(nil)
+	c, err := cast.Connect(t.Context(), nil)
 	if errors.Is(err, cast.ErrNoPlatform) {
 		t.Skip(err)
 	}

@@ -38,8 +38,8 @@ type event struct {
 
 func (e event) name() string { return e.Package + "." + e.Test }
 
-// read takes events from in until it ends and shows on out one line per package,
-// all that a failing test printed, and every line that is no event.
+// read takes events from in until it ends and shows on out one line per package
+// and per slow test, all that a failing test printed, and every line that is no event.
 func read(in io.Reader, out io.Writer) (*results, error) {
 	r := &results{Tests: map[string]outcome{}}
 	printed := map[string]*strings.Builder{} // output by test, and by "package." for the package's own
@@ -64,6 +64,10 @@ func read(in io.Reader, out io.Writer) (*results, error) {
 }
 
 const started = "started"
+
+// slow is how many seconds make a test worth a line: it shows that a long stage
+// moves, and where its time goes.
+const slow = 10
 
 func (r *results) add(e event, printed map[string]*strings.Builder, out io.Writer) {
 	name := e.name()
@@ -91,8 +95,11 @@ func (r *results) add(e event, printed map[string]*strings.Builder, out io.Write
 		if e.Action == "skip" {
 			o.Reason = reason(text)
 		}
-		if e.Action == "fail" {
+		switch {
+		case e.Action == "fail":
 			fmt.Fprint(out, telling(text))
+		case e.Elapsed >= slow:
+			fmt.Fprintf(out, "      %-50s %7.2f s\n", e.Test, e.Elapsed)
 		}
 		r.Tests[name] = o
 	}

@@ -183,19 +183,17 @@ func overNetwork(t *testing.T, cfg client.Config, handle http.HandlerFunc) *clie
 
 // TestOverNetwork has what only a connection can do to a client.
 func TestOverNetwork(t *testing.T) {
-	hang := make(chan struct{})
-	t.Cleanup(func() { close(hang) })
 	tests := map[string]struct {
 		handle http.HandlerFunc
 		code   string // "" is an answer
 	}{
 		"an answer": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, ""},
-		"no answer": {func(http.ResponseWriter, *http.Request) { <-hang }, "catalog_timeout"},
-		"half an answer": {func(w http.ResponseWriter, _ *http.Request) {
+		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "catalog_timeout"},
+		"half an answer": {func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Length", "10")
 			_, _ = io.WriteString(w, "half")
 			_ = http.NewResponseController(w).Flush()
-			<-hang
+			<-r.Context().Done()
 		}, "catalog_timeout"},
 		"a header without an end": {func(w http.ResponseWriter, _ *http.Request) {
 			conn, out, err := http.NewResponseController(w).Hijack()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -96,17 +97,16 @@ func withContext(ctx context.Context, header http.Header) http.Header {
 	tr := trace.From(ctx)
 	authorization, _ := ctx.Value(token{}).(string)
 	out := make(http.Header, len(header)+3)
+	values := []string{authorization, tr.CorrelationID, tr.Parent} // one array for all
 	if authorization != "" {
-		out["Authorization"] = []string{authorization}
+		out["Authorization"] = values[0:1:1]
 	}
-	for name, values := range header {
-		out[name] = values
-	}
+	maps.Copy(out, header)
 	if tr.CorrelationID != "" {
-		out[trace.CorrelationHeader] = []string{tr.CorrelationID}
+		out[trace.CorrelationHeader] = values[1:2:2]
 	}
 	if tr.Parent != "" {
-		out[trace.ParentHeader] = []string{tr.Parent}
+		out[trace.ParentHeader] = values[2:3:3]
 	}
 	return out
 }
@@ -114,7 +114,10 @@ func withContext(ctx context.Context, header http.Header) http.Header {
 // run makes the tries.
 func (c *call) run(now time.Time) outcome {
 	ctx := c.r.Context()
-	if !now.Before(c.deadline) {
+	switch {
+	case ctx.Err() != nil:
+		return outcome{err: ctx.Err()}
+	case !now.Before(c.deadline):
 		return outcome{err: context.DeadlineExceeded}
 	}
 	if err := c.s.enter(ctx, c.deadline); err != nil {
@@ -125,7 +128,7 @@ func (c *call) run(now time.Time) outcome {
 	may := repeatable(c.r)
 	var before outcome
 	for n := 1; ; n++ {
-		o := c.attempt(ctx)
+		o := c.attempt(ctx, now)
 		if n > 1 && errors.Is(o.err, ErrOpen) {
 			c.record.Stopped = "circuit"
 			return before // it says more of what is wrong
@@ -133,9 +136,9 @@ func (c *call) run(now time.Time) outcome {
 		if !o.passing() || ctx.Err() != nil {
 			return o
 		}
-		now = time.Now()
-		wait := o.pause(n, now)
-		c.record.Stopped = c.stop(may, n, now.Add(wait))
+		failed := time.Now()
+		wait := o.pause(n, failed)
+		c.record.Stopped = c.stop(may, n, failed.Add(wait))
 		if c.record.Stopped != "" {
 			return o
 		}
@@ -144,6 +147,7 @@ func (c *call) run(now time.Time) outcome {
 		if err := sleep(ctx, wait); err != nil {
 			return outcome{err: err}
 		}
+		now = time.Now()
 		if c.r.Body != nil && c.r.Body != http.NoBody {
 			body, err := c.r.GetBody()
 			if err != nil {
@@ -173,29 +177,29 @@ func (c *call) stop(repeatable bool, n int, at time.Time) string {
 
 // attempt makes a try, with a second one beside it where that is wished for and the
 // first takes long.
-func (c *call) attempt(ctx context.Context) outcome {
+func (c *call) attempt(ctx context.Context, now time.Time) outcome {
 	reads := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
 	if c.cfg.HedgeAfter <= 0 || !reads || c.body != nil {
-		return c.try(ctx)
+		return c.try(ctx, now)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // whichever is still under way has lost
 	outcomes := make(chan outcome, 2)
 	running := 0
-	begin := func() {
+	begin := func(now time.Time) {
 		running++
-		go func() { outcomes <- c.try(ctx) }()
+		go func() { outcomes <- c.try(ctx, now) }()
 	}
-	begin()
+	begin(now)
 	var last outcome
 	timer := time.NewTimer(c.cfg.HedgeAfter)
 	defer timer.Stop()
 	for {
 		select {
-		case <-timer.C:
-			if time.Until(c.deadline) > fair && c.s.budget.spend() {
+		case now := <-timer.C:
+			if c.deadline.Sub(now) > fair && c.s.budget.spend() {
 				c.record.Hedges++
-				begin()
+				begin(now)
 			}
 		case o := <-outcomes:
 			running--
@@ -211,13 +215,12 @@ func (c *call) attempt(ctx context.Context) outcome {
 
 // try makes one exchange, if the breaker allows, and tells breaker and instance what
 // came of it.
-func (c *call) try(ctx context.Context) outcome {
+func (c *call) try(ctx context.Context, began time.Time) outcome {
 	done, err := c.s.breaker.Allow()
 	if err != nil {
 		return outcome{err: ErrOpen}
 	}
 	c.tries.Add(1)
-	began := time.Now()
 	end := began.Add(c.cfg.TryTimeout)
 	if c.deadline.Before(end) {
 		end = c.deadline

@@ -178,10 +178,7 @@ func TestNoEvents(t *testing.T) {
 func TestErase(t *testing.T) {
 	tabletest.Both(t, func(t *testing.T, tbl *table.Table) {
 		state := table.Key{PK: pk, SK: "PARCEL"}
-		evs := make([]events.Event, 60)
-		for i := range evs {
-			evs[i] = shipped{ParcelID: "par_7"}
-		}
+		evs := slices.Repeat([]events.Event{shipped{ParcelID: "par_7"}}, 60)
 		ops := append(newOutbox().Ops(t.Context(), pk, append(evs, lost{})...), table.Create(state, errors.New("taken")))
 		if err := tbl.Commit(t.Context(), nil, ops...); err != nil {
 			t.Fatal(err)

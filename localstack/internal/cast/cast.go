@@ -2,7 +2,9 @@
 // who have registered and signed in, products with stock, orders to place.
 //
 // It exists so that suites agree on how these are made, which is the way anybody
-// makes them: through the gateway, and tokens from the user pool.
+// makes them: through the gateway, and tokens from the user pool. And it lets a suite
+// have the platform to itself: go test runs the suites of several packages at once,
+// and one that looks for traces would find those of another.
 package cast
 
 import (
@@ -12,8 +14,11 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
+	"time"
 
 	"tradewind/events"
+	"tradewind/localstack/internal/await"
 	"tradewind/localstack/internal/localaws"
 	"tradewind/localstack/internal/outputs"
 	"tradewind/localstack/internal/pool"
@@ -24,6 +29,9 @@ import (
 // variable names the file that a run of the platform wrote.
 const variable = "TRADEWIND_OUTPUTS"
 
+// look is how often to look whether the platform is free.
+const look = 100 * time.Millisecond
+
 // ErrNoPlatform says that there is nothing to test, and is a reason to skip.
 var ErrNoPlatform = errors.New(variable + " is not set: there is no platform to test; make test brings one up")
 
@@ -33,11 +41,25 @@ type Platform struct {
 	Anyone  *shop.Client // without a token
 	Admin   *shop.Client
 	Pool    *pool.Pool
+	lock    *os.File
 }
 
-// Connect returns the platform whose outputs TRADEWIND_OUTPUTS names. watch, unless
-// it is nil, is shown every call that is made through it and the answer.
-func Connect(watch func(shop.Request, *shop.Response)) (*Platform, error) {
+// Watch is shown every call to a platform and its answer.
+type Watch func(shop.Request, *shop.Response)
+
+// Connect returns the platform whose outputs TRADEWIND_OUTPUTS names, which other
+// suites may use too. While one has it alone, Connect waits. watch may be nil.
+func Connect(ctx context.Context, watch Watch) (*Platform, error) {
+	return connect(ctx, watch, syscall.LOCK_SH)
+}
+
+// ConnectAlone waits until no other suite uses the platform, and keeps others away
+// until Close.
+func ConnectAlone(ctx context.Context, watch Watch) (*Platform, error) {
+	return connect(ctx, watch, syscall.LOCK_EX)
+}
+
+func connect(ctx context.Context, watch Watch, lock int) (*Platform, error) {
 	path := os.Getenv(variable)
 	if path == "" {
 		return nil, ErrNoPlatform
@@ -46,17 +68,33 @@ func Connect(watch func(shop.Request, *shop.Response)) (*Platform, error) {
 	if err != nil {
 		return nil, err
 	}
+	// The kernel drops the lock however its holder ends.
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	err = await.Until(ctx, look, "other suites to be through", func(context.Context) error {
+		return syscall.Flock(int(f.Fd()), lock|syscall.LOCK_NB)
+	})
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
 	anyone := shop.New(o.APIURL).Watched(watch)
 	return &Platform{
 		Outputs: o,
 		Anyone:  anyone,
 		Admin:   anyone.As(o.Admin.Token),
 		Pool:    pool.New(localaws.Config(o.Endpoint, o.Region), o.UserPoolID, o.ClientID),
+		lock:    f,
 	}, nil
 }
 
-// Close closes idle connections.
-func (p *Platform) Close() { p.Anyone.Close() }
+// Close closes idle connections and lets other suites have the platform.
+func (p *Platform) Close() {
+	p.Anyone.Close()
+	p.lock.Close()
+}
 
 // Customer is somebody signed in, who calls the platform as themself.
 type Customer struct {

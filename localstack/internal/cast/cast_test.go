@@ -1,11 +1,14 @@
 package cast_test
 
 import (
+	"context"
 	"errors"
 	"net/http/httptest"
 	"path/filepath"
+	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"tradewind/localstack/internal/cast"
 	"tradewind/localstack/internal/outputs"
@@ -15,13 +18,47 @@ import (
 
 func TestWithoutOutputsThereIsNoPlatform(t *testing.T) {
 	t.Setenv("TRADEWIND_OUTPUTS", "")
-	if _, err := cast.Connect(nil); !errors.Is(err, cast.ErrNoPlatform) {
+	if _, err := cast.Connect(t.Context(), nil); !errors.Is(err, cast.ErrNoPlatform) {
 		t.Errorf("Connect: %v", err)
 	}
 	t.Setenv("TRADEWIND_OUTPUTS", filepath.Join(t.TempDir(), "none.json"))
-	if _, err := cast.Connect(nil); err == nil || errors.Is(err, cast.ErrNoPlatform) {
+	if _, err := cast.Connect(t.Context(), nil); err == nil || errors.Is(err, cast.ErrNoPlatform) {
 		t.Errorf("a file that is missing is no reason to skip: %v", err)
 	}
+}
+
+func TestASuiteMayHaveThePlatformAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outputs.json")
+	if err := outputs.Write(path, outputs.Outputs{APIURL: "http://127.0.0.1:1"}); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("TRADEWIND_OUTPUTS", path)
+	soon := func() context.Context {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		t.Cleanup(cancel)
+		return ctx
+	}
+	one, err := cast.Connect(soon(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := cast.Connect(soon(), nil)
+	if err != nil {
+		t.Fatalf("a second suite: %v", err)
+	}
+	if _, err := cast.ConnectAlone(soon(), nil); err == nil {
+		t.Fatal("alone among others")
+	}
+	one.Close()
+	other.Close()
+	alone, err := cast.ConnectAlone(soon(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := cast.Connect(soon(), nil); err == nil || !strings.Contains(err.Error(), "other suites") {
+		t.Errorf("beside one that is alone: %v", err)
+	}
+	alone.Close()
 }
 
 func TestACastIsMade(t *testing.T) {
@@ -34,7 +71,7 @@ func TestACastIsMade(t *testing.T) {
 	}
 	t.Setenv("TRADEWIND_OUTPUTS", path)
 	var calls atomic.Int32
-	p, err := cast.Connect(func(shop.Request, *shop.Response) { calls.Add(1) })
+	p, err := cast.Connect(t.Context(), func(shop.Request, *shop.Response) { calls.Add(1) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,183 @@
+package auth
+
+import (
+	"context"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// between is kept between two looks at the key set's address: anybody can send
+	// a token with a key that nobody knows.
+	between = time.Minute
+	// betweenFirst is kept while no key is known at all.
+	betweenFirst = 2 * time.Second
+
+	fetchTimeout = 2 * time.Second
+	maxKeySet    = 64 << 10
+	maxKeys      = 32
+)
+
+var errUnknownKey = errors.New("the key is not one of the pool's")
+
+// keySet holds the pool's public keys by their ids.
+type keySet struct {
+	text string
+	url  string
+	now  func() time.Time
+	log  *slog.Logger
+
+	known atomic.Pointer[map[string]*rsa.PublicKey]
+
+	mu     sync.Mutex // held by who looks for keys
+	looked time.Time
+}
+
+// find returns the key with an id.
+func (k *keySet) find(ctx context.Context, id string) (*rsa.PublicKey, error) {
+	if id == "" {
+		return nil, errors.New("the token names no key")
+	}
+	if key := k.get(id); key != nil {
+		return key, nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.known.Load() == nil {
+		k.configured()
+	}
+	if key := k.get(id); key != nil { // somebody else was faster
+		return key, nil
+	}
+	wait := between
+	if len(*k.known.Load()) == 0 {
+		wait = betweenFirst
+	}
+	if k.url == "" || k.now().Sub(k.looked) < wait {
+		return nil, errUnknownKey
+	}
+	k.looked = k.now()
+	keys, err := fetch(ctx, k.url)
+	if err != nil {
+		k.log.ErrorContext(ctx, "the pool's keys cannot be fetched", "error", err)
+		return nil, errUnknownKey
+	}
+	// Those that are no longer published are no longer the pool's.
+	k.known.Store(&keys)
+	if key := keys[id]; key != nil {
+		return key, nil
+	}
+	return nil, errUnknownKey
+}
+
+func (k *keySet) get(id string) *rsa.PublicKey {
+	if known := k.known.Load(); known != nil {
+		return (*known)[id]
+	}
+	return nil
+}
+
+// configured reads the keys that came with the configuration. That waits for the
+// first token, because most starts of a function are for a request from the
+// gateway.
+func (k *keySet) configured() {
+	keys := map[string]*rsa.PublicKey{}
+	if k.text != "" {
+		parsed, err := parseKeys([]byte(k.text))
+		if err != nil {
+			k.log.Error("the pool's keys cannot be read from the configuration", "error", err)
+		} else {
+			keys = parsed
+		}
+	}
+	k.known.Store(&keys)
+}
+
+// fetch gets a key set. It does not end with the request that wants it: the next will
+// want it too.
+func fetch(ctx context.Context, url string) (map[string]*rsa.PublicKey, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	client := http.Client{
+		Transport:     &http.Transport{MaxResponseHeaderBytes: maxKeySet, DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	res, err := client.Do(r)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", url, res.Status)
+	}
+	text, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(text)
+}
+
+// parseKeys returns the keys of a set that sign with RS256. It is an error if there
+// are none.
+func parseKeys(text []byte) (map[string]*rsa.PublicKey, error) {
+	if len(text) > maxKeySet {
+		return nil, fmt.Errorf("a key set of more than %d bytes", maxKeySet)
+	}
+	var set struct {
+		Keys []struct {
+			ID       string `json:"kid"`
+			Type     string `json:"kty"`
+			Use      string `json:"use"`
+			Alg      string `json:"alg"`
+			Modulus  string `json:"n"`
+			Exponent string `json:"e"`
+		} `json:"keys"`
+	}
+	if err := json.Unmarshal(text, &set); err != nil {
+		return nil, err
+	}
+	keys := map[string]*rsa.PublicKey{}
+	for _, k := range set.Keys[:min(len(set.Keys), maxKeys)] {
+		if k.ID == "" || k.Type != "RSA" || k.Use != "" && k.Use != "sig" || k.Alg != "" && k.Alg != "RS256" {
+			continue
+		}
+		if key := publicKey(k.Modulus, k.Exponent); key != nil {
+			keys[k.ID] = key
+		}
+	}
+	if len(keys) == 0 {
+		return nil, errors.New("a key set without a usable key")
+	}
+	return keys, nil
+}
+
+// publicKey returns nil for what is no key, or one that is too weak or too expensive.
+func publicKey(modulus, exponent string) *rsa.PublicKey {
+	n, err := base64.RawURLEncoding.DecodeString(modulus)
+	if err != nil {
+		return nil
+	}
+	e, err := base64.RawURLEncoding.DecodeString(exponent)
+	if err != nil || len(e) > 4 {
+		return nil
+	}
+	key := &rsa.PublicKey{N: new(big.Int).SetBytes(n), E: int(new(big.Int).SetBytes(e).Int64())}
+	if bits := key.N.BitLen(); bits < 2048 || bits > 8192 || key.N.Bit(0) == 0 || key.E < 3 || key.E%2 == 0 || key.E > 1<<31-1 {
+		return nil
+	}
+	return key
+}

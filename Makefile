@@ -157,7 +157,7 @@ FORCE:
 .local/stamps/lambda: FORCE
 	$(call stamp,printenv LAMBDA)
 .local/stamps/stage: FORCE
-	$(call stamp,echo $(STAGE))
+	$(call stamp,echo "$(STAGE) $(STRIPE_SECRET_ARN) $(MAIL_FROM) $(ADMIN_EMAIL)")
 
 # --- Templates -------------------------------------------------------------------
 
@@ -173,7 +173,7 @@ synth-local: preflight ## Those for the local endpoint only
 synthesise = @echo "synth $(@D)"; mkdir -p $(@D); find $(@D) -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {} +; \
   CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2> >(grep -v 'waitid: no child processes' >&2)
 
-cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)"}
+cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)", "stripeSecretArn": "$(STRIPE_SECRET_ARN)", "mailFrom": "$(MAIL_FROM)", "adminEmail": "$(ADMIN_EMAIL)"}
 cdk.out/aws/manifest.json: .local/bin/infra .local/stamps/stage $(call binaries,arm64)
 	$(synthesise)
 cdk.out/local/manifest.json: CONTEXT = {"stage": "local", "local": "true"}

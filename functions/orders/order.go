@@ -106,15 +106,35 @@ const (
 	maxText     = 200 // characters of one text field
 )
 
-// paymentMethods are what the payment provider can charge.
-var paymentMethods = []string{
-	"pm_card_ok", "pm_card_declined", "pm_card_insufficient_funds",
-	"pm_card_flaky", "pm_card_slow", "pm_card_down",
+// Methods reports whether the payment provider can charge a method.
+type Methods func(method string) bool
+
+// SandboxMethods are those of the sandbox provider, which knows all it has.
+func SandboxMethods(method string) bool {
+	return slices.Contains([]string{
+		"pm_card_ok", "pm_card_declined", "pm_card_insufficient_funds",
+		"pm_card_flaky", "pm_card_slow", "pm_card_down",
+	}, method)
+}
+
+// StripeMethods is the shape of Stripe's names. Whether there is such a method only
+// Stripe knows, and declines the payment if not.
+func StripeMethods(method string) bool {
+	name, ok := strings.CutPrefix(method, "pm_")
+	return ok && name != "" && len(name) <= 100 && strings.Trim(name, "_0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
+
+// MethodsOf returns the methods of a provider, named as in the configuration.
+func MethodsOf(provider string) Methods {
+	if provider == "stripe" {
+		return StripeMethods
+	}
+	return SandboxMethods
 }
 
 // Validate reports every fault of a request that can be seen without asking
 // anybody.
-func (r Request) Validate() error {
+func (r Request) Validate(methods Methods) error {
 	var c apperr.Check
 	c.That(len(r.Lines) >= 1 && len(r.Lines) <= MaxLines, "/items", "must hold 1 to 50 items")
 	seen := map[string]bool{}
@@ -125,7 +145,7 @@ func (r Request) Validate() error {
 		c.That(line.Quantity >= 1 && line.Quantity <= MaxQuantity, at+"/quantity", "must be 1 to 999")
 		seen[line.ProductID] = true
 	}
-	c.That(slices.Contains(paymentMethods, r.PaymentMethod), "/paymentMethod", "is not a payment method we know")
+	c.That(methods(r.PaymentMethod), "/paymentMethod", "is not a payment method we know")
 	r.ShippingAddress.check(&c, "/shippingAddress")
 	return c.Err()
 }

@@ -62,10 +62,33 @@ func TestValidate(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, pointers(request(tt.change).Validate())); diff != "" {
+			if diff := cmp.Diff(tt.want, pointers(request(tt.change).Validate(orders.SandboxMethods))); diff != "" {
 				t.Errorf("faults (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestMethods(t *testing.T) {
+	tests := map[string]struct{ sandbox, stripe bool }{
+		"pm_card_ok":                     {true, true},
+		"pm_1PqLtX2eZvKYlo2C":            {false, true},
+		"pm_":                            {},
+		"":                               {},
+		"card_ok":                        {},
+		"pm_card ok":                     {},
+		"pm_x-y":                         {},
+		"pm_ä":                           {},
+		"pm_" + strings.Repeat("x", 100): {false, true},
+		"pm_" + strings.Repeat("x", 101): {},
+	}
+	for method, want := range tests {
+		if got := orders.MethodsOf("sandbox")(method); got != want.sandbox {
+			t.Errorf("the sandbox takes %q: %v", method, got)
+		}
+		if got := orders.MethodsOf("stripe")(method); got != want.stripe {
+			t.Errorf("Stripe takes %q: %v", method, got)
+		}
 	}
 }
 

@@ -41,19 +41,20 @@ type Catalog interface {
 type Service struct {
 	store   Store
 	catalog Catalog
+	methods Methods
 	now     func() time.Time
 	newID   func(prefix string) string
 }
 
-// NewService returns the service. A function that places no orders needs no
-// catalog.
-func NewService(store Store, catalog Catalog, now func() time.Time, newID func(prefix string) string) *Service {
-	return &Service{store, catalog, func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID}
+// NewService returns the service. A function that places no orders needs neither
+// catalog nor methods.
+func NewService(store Store, catalog Catalog, methods Methods, now func() time.Time, newID func(prefix string) string) *Service {
+	return &Service{store, catalog, methods, func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID}
 }
 
 // Place accepts an order. Whether it can be fulfilled is not known then.
 func (s *Service) Place(ctx context.Context, r Request) (Order, error) {
-	if err := r.Validate(); err != nil {
+	if err := r.Validate(s.methods); err != nil {
 		return Order{}, err
 	}
 	ids := make([]string, len(r.Lines))

@@ -153,6 +153,11 @@ func networkInterfaces() awsiam.PolicyStatement {
 	}, jsii.String("*"))
 }
 
+// Allow is one action on one resource, for Function.Allow.
+func Allow(action, arn string) awsiam.PolicyStatement {
+	return allow([]string{action}, jsii.String(arn))
+}
+
 func allow(actions []string, resources ...*string) awsiam.PolicyStatement {
 	return awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Actions:   jsii.Strings(actions...),

@@ -6,7 +6,7 @@ import (
 	"tradewind/infra/service"
 )
 
-func catalogService(awscdk.Stack, string) service.Props {
+func catalogService(awscdk.Stack, Config) service.Props {
 	return service.Props{
 		Collection: "products",
 		Host:       "catalog-service",

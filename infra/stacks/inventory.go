@@ -8,7 +8,7 @@ import (
 	"tradewind/infra/service"
 )
 
-func inventoryService(awscdk.Stack, string) service.Props {
+func inventoryService(awscdk.Stack, Config) service.Props {
 	return service.Props{
 		Collection: "stock",
 		Host:       "inventory-service",

@@ -1,7 +1,11 @@
 package stacks
 
 import (
+	"strings"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/events/inventory"
 	"tradewind/events/orders"
@@ -10,7 +14,7 @@ import (
 	"tradewind/infra/service"
 )
 
-func notificationsService(awscdk.Stack, string) service.Props {
+func notificationsService(stack awscdk.Stack, c Config) service.Props {
 	return service.Props{
 		Collection: "notifications",
 		Host:       "notification-service",
@@ -28,5 +32,23 @@ func notificationsService(awscdk.Stack, string) service.Props {
 			{Source: payments.Source, Type: payments.TypeRefunded},
 			{Source: inventory.Source, Type: inventory.TypeStockDepleted},
 		},
+		Consumer: mailer(stack, c),
+	}
+}
+
+// mailer lets the consumer send mails, where the stage has an address to send from.
+func mailer(stack awscdk.Stack, c Config) service.Function {
+	if c.MailFrom == "" {
+		return service.Function{}
+	}
+	_, domain, _ := strings.Cut(c.MailFrom, "@")
+	identity := *stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("ses"), Resource: jsii.String("identity"), ResourceName: jsii.String(domain),
+	})
+	return service.Function{
+		Env: map[string]*string{
+			"MAILER": jsii.String("ses"), "MAIL_FROM": jsii.String(c.MailFrom), "ADMIN_EMAIL": jsii.String(c.AdminEmail),
+		},
+		Allow: []awsiam.PolicyStatement{service.Allow("ses:SendEmail", identity)},
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"tradewind/infra/service"
 )
 
-func ordersService(awscdk.Stack, string) service.Props {
+func ordersService(_ awscdk.Stack, c Config) service.Props {
 	return service.Props{
 		Collection: "orders",
 		Host:       "order-service",
@@ -31,6 +31,7 @@ func ordersService(awscdk.Stack, string) service.Props {
 			{Source: users.Source, Type: users.TypeDeleted},
 		},
 		CallsServices: true, // prices come from the catalog
+		API:           service.Function{Env: map[string]*string{"PAYMENT_PROVIDER": jsii.String(provider(c))}},
 		Schedules: []service.Schedule{{
 			Name:  "sweeper",
 			Every: time.Minute,

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/events/inventory"
@@ -11,7 +12,21 @@ import (
 	"tradewind/infra/service"
 )
 
-func paymentsService(awscdk.Stack, string) service.Props {
+func paymentsService(_ awscdk.Stack, c Config) service.Props {
+	consumer := service.Function{
+		// One message a call: a provider that does not answer costs its whole timeout,
+		// and must cost it to one payment only.
+		Batch:   1,
+		Timeout: 30 * time.Second,
+		Env: map[string]*string{
+			"PAYMENT_PROVIDER": jsii.String(provider(c)),
+			"PROVIDER_TIMEOUT": jsii.String("12s"),
+		},
+	}
+	if c.StripeSecretARN != "" {
+		consumer.Env["STRIPE_SECRET_ARN"] = jsii.String(c.StripeSecretARN)
+		consumer.Allow = []awsiam.PolicyStatement{service.Allow("secretsmanager:GetSecretValue", c.StripeSecretARN)}
+	}
 	return service.Props{
 		Collection: "payments",
 		Host:       "payment-service",
@@ -23,15 +38,15 @@ func paymentsService(awscdk.Stack, string) service.Props {
 			{Source: inventory.Source, Type: inventory.TypeStockReserved},
 			{Source: orders.Source, Type: orders.TypeCancelled},
 		},
-		// One message a call: a provider that does not answer costs its whole timeout,
-		// and must cost it to one payment only.
-		Consumer: service.Function{
-			Batch:   1,
-			Timeout: 30 * time.Second,
-			Env: map[string]*string{
-				"PAYMENT_PROVIDER": jsii.String("sandbox"),
-				"PROVIDER_TIMEOUT": jsii.String("12s"),
-			},
-		},
+		Consumer: consumer,
 	}
+}
+
+// provider is who moves the money. The orders service is told too: it decides which
+// payment methods an order may name.
+func provider(c Config) string {
+	if c.StripeSecretARN != "" {
+		return "stripe"
+	}
+	return "sandbox"
 }

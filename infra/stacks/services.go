@@ -11,7 +11,7 @@ import (
 // where it is used.
 var services = []struct {
 	name  string
-	props func(stack awscdk.Stack, stage string) service.Props
+	props func(awscdk.Stack, Config) service.Props
 }{
 	{"catalog", catalogService},
 	{"inventory", inventoryService},

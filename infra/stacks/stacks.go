@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -25,6 +26,15 @@ type Config struct {
 	Local bool   // for the local endpoint, see local.go
 	Arch  string // GOARCH of the functions; default arm64, locally this machine's
 	Dist  string // folder of the binaries; default build
+
+	// StripeSecretARN is that of the secret with Stripe's API key. Without it
+	// payments go to the sandbox, which moves no money.
+	StripeSecretARN string
+	// MailFrom is an address whose domain SES has verified. Without it
+	// notifications are recorded and no mail leaves.
+	MailFrom string
+	// AdminEmail is where mails to the shop itself go.
+	AdminEmail string
 }
 
 // FromContext reads the configuration from the app's context, where the CDK's tools
@@ -42,6 +52,7 @@ func FromContext(app constructs.Node) Config {
 		arch = runtime.GOARCH
 	}
 	c.Stage, c.Arch, c.Dist = text("stage", "dev"), text("arch", arch), text("dist", "build")
+	c.StripeSecretARN, c.MailFrom, c.AdminEmail = text("stripeSecretArn", ""), text("mailFrom", ""), text("adminEmail", "")
 	return c
 }
 
@@ -75,6 +86,9 @@ func Build(app awscdk.App, c Config) error {
 	if c.Arch != "arm64" && c.Arch != "amd64" {
 		return fmt.Errorf("arch %q: Lambda runs arm64 and amd64", c.Arch)
 	}
+	if c.StripeSecretARN != "" && !strings.HasPrefix(c.StripeSecretARN, "arn:") {
+		return fmt.Errorf("stripeSecretArn %q: the whole ARN of the secret is needed, which the permission names", c.StripeSecretARN)
+	}
 	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c.Stage)
 	p := newPlatform(newStack(app, c, "platform", "Event bus, HTTP API and user pool"), c.Stage)
 	var made []service.Service
@@ -82,7 +96,7 @@ func Build(app awscdk.App, c Config) error {
 		stack := newStack(app, c, s.name, "Service "+s.name)
 		stack.AddStackDependency(n.stack, jsii.String("reads its parameters"))
 		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
-		props := s.props(stack, c.Stage)
+		props := s.props(stack, c)
 		props.Name, props.Stage, props.Arch, props.Dist = s.name, c.Stage, c.Arch, c.Dist
 		made = append(made, service.New(stack, "Service", props))
 	}

@@ -128,6 +128,46 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 	}
 }
 
+// What moves real money and sends real mail is asked for, and then has exactly the
+// rights it needs.
+func TestProviders(t *testing.T) {
+	const secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:stripe-AbCdEf"
+	all := synth("providers", Config{
+		Stage: stage, Arch: "arm64", Dist: dist(), StripeSecretARN: secret, MailFrom: "shop@example.com", AdminEmail: "admin@example.com",
+	})
+	want := map[string]struct {
+		env   map[string]string
+		grant string
+	}{
+		"payments/consumer":      {map[string]string{"PAYMENT_PROVIDER": "stripe", "STRIPE_SECRET_ARN": secret}, "secretsmanager:GetSecretValue on " + secret},
+		"orders/api":             {map[string]string{"PAYMENT_PROVIDER": "stripe"}, ""},
+		"notifications/consumer": {map[string]string{"MAILER": "ses", "MAIL_FROM": "shop@example.com", "ADMIN_EMAIL": "admin@example.com"}, "ses:SendEmail on "},
+	}
+	for _, f := range functions(all) {
+		w, asked := want[f.String()]
+		grants := strings.Join(f.grants(all[f.stack]), "\n")
+		for _, right := range []string{"secretsmanager:", "ses:"} {
+			if strings.Contains(grants, right) != strings.HasPrefix(w.grant, right) {
+				t.Errorf("%s may: %s", f, grants)
+			}
+		}
+		if !asked {
+			continue
+		}
+		for name, value := range w.env {
+			if got := f.at("Environment", "Variables", name); got != value {
+				t.Errorf("%s: %s is %v, want %s", f, name, got, value)
+			}
+		}
+		if !strings.Contains(grants, w.grant) {
+			t.Errorf("%s lacks %q: %s", f, w.grant, grants)
+		}
+	}
+	if err := Build(nil, Config{Stage: stage, Arch: "arm64", StripeSecretARN: "stripe"}); err == nil {
+		t.Error("a secret's name was taken for its ARN")
+	}
+}
+
 func TestConfig(t *testing.T) {
 	tests := map[string]Config{
 		"a stage's name is too long for a target group": {Stage: "production1", Arch: "arm64"},
@@ -188,7 +228,7 @@ func TestFunctions(t *testing.T) {
 		"api":               {"CURSOR_KEY"},
 		"relay":             {"BUS_NAME", "DLQ_URL"},
 		"users/api":         {"USER_POOL_ID", "USER_POOL_CLIENT_ID"},
-		"orders/api":        {"ALB_URL"},
+		"orders/api":        {"ALB_URL", "PAYMENT_PROVIDER"},
 		"orders/sweeper":    {"ORDER_TIMEOUT"},
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
 	}

@@ -10,8 +10,8 @@ import (
 )
 
 // usersService is the only one that may touch the user pool.
-func usersService(stack awscdk.Stack, stage string) service.Props {
-	pool := param.Read(stack, stage, param.UserPoolID)
+func usersService(stack awscdk.Stack, c Config) service.Props {
+	pool := param.Read(stack, c.Stage, param.UserPoolID)
 	return service.Props{
 		Collection: "users",
 		Host:       "user-service",
@@ -25,7 +25,7 @@ func usersService(stack awscdk.Stack, stage string) service.Props {
 		API: service.Function{
 			Env: map[string]*string{
 				"USER_POOL_ID":        pool,
-				"USER_POOL_CLIENT_ID": param.Read(stack, stage, param.UserPoolClientID),
+				"USER_POOL_CLIENT_ID": param.Read(stack, c.Stage, param.UserPoolClientID),
 			},
 			Allow: []awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

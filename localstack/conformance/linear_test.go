@@ -184,7 +184,7 @@ func explained(t *testing.T, model porcupine.Model, history []porcupine.Operatio
 	}
 	t.Logf("at most %d operations of a part can be explained", longest)
 	for i, op := range history {
-		if i == 200 {
+		if i == 60 {
 			break
 		}
 		t.Logf("client %d, %d to %d ms: %+v -> %+v", op.ClientId, op.Call/1e6, op.Return/1e6, op.Input, op.Output)

@@ -206,8 +206,9 @@ func (p *Process) Kill() {
 func (p *Process) tell(word string) { _, _ = io.WriteString(p.hold, word) }
 
 func (p *Process) wait(report *bufio.Reader) {
+	// The keeper's last word comes when the group is gone; its own end says nothing more.
 	line, readErr := report.ReadString('\n')
-	_ = p.keeper.Wait()
+	defer func() { _ = p.keeper.Wait() }()
 	p.hold.Close()
 	if readErr != nil {
 		// The keeper was killed before it could clean up: do its work.

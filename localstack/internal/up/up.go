@@ -42,7 +42,7 @@ const (
 
 // lateDeath is how long a failed step waits to learn whether the endpoint died
 // under it, which is then the better explanation.
-const lateDeath = 300 * time.Millisecond
+const lateDeath = time.Second
 
 // Options say what to do.
 type Options struct {

@@ -29,12 +29,12 @@ func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
-	tbl, services, pages := table.FromEnv(vars), client.FromEnv(vars), cursor.FromEnv(vars)
+	tbl, services, pages, provider := table.FromEnv(vars), client.FromEnv(vars), cursor.FromEnv(vars), vars.OneOf("PAYMENT_PROVIDER", "sandbox", "stripe")
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
 	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
-	svc := orders.NewService(store, catalog.New(services), time.Now, id.New)
+	svc := orders.NewService(store, catalog.New(services), orders.MethodsOf(provider), time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
 	return lambdahttp.New(services.Handler(health.Handle(routes, health.Table(tbl)...))), nil
 }

@@ -37,7 +37,7 @@ type fixture struct {
 
 func newFixture() *fixture {
 	tbl := tabletest.New()
-	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog{}, time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog{}, orders.SandboxMethods, time.Now, id.New)
 	c := consumer.New(inbox.New(time.Now), logs.Discard())
 	ordersconsumer.Register(c, svc)
 	return &fixture{svc, c, tbl}

@@ -53,7 +53,7 @@ func newShop(t *testing.T) *shop {
 	mem := &tabletest.Memory{}
 	tbl := table.New(mem)
 	catalog := &prices{products: map[string]orders.Product{rope: {Name: "Rope", Price: events.Money{Amount: 1999, Currency: "EUR"}}}}
-	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, orders.SandboxMethods, time.Now, id.New)
 	key := []byte(strings.Repeat("k", 32))
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), cursor.New(key, time.Now), logs.Discard())
 	return &shop{openapitest.New(t, orders.OpenAPI, routes), svc, mem, catalog}

@@ -28,7 +28,7 @@ func TestSweep(t *testing.T) {
 	mem := &tabletest.Memory{}
 	now := time.Now()
 	clock := func() time.Time { return now }
-	svc := orders.NewService(dynamo.New(table.New(mem), outbox.New("orders", clock)), catalog{}, clock, id.New)
+	svc := orders.NewService(dynamo.New(table.New(mem), outbox.New("orders", clock)), catalog{}, orders.SandboxMethods, clock, id.New)
 	place := func() string {
 		o, err := svc.Place(ctx, orders.Request{
 			UserID: "usr_1", Lines: []events.Line{{ProductID: "prd_1", Quantity: 1}}, PaymentMethod: "pm_card_ok",

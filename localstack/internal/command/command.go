@@ -77,7 +77,7 @@ func LastLine(path string) string {
 	}
 	for text = strings.TrimSpace(text); text != ""; {
 		at := strings.LastIndexAny(text, "\r\n")
-		if line := printable(text[at+1:]); line != "" {
+		if line := printable(text[at+1:]); line != "" && !strings.HasPrefix(line, heading) {
 			return line
 		}
 		text = strings.TrimSpace(text[:max(at, 0)])

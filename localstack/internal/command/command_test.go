@@ -79,6 +79,7 @@ func TestTailAndLastLine(t *testing.T) {
 		"empty":             {"", nil, ""},
 		"blank lines":       {"one\n\n  \n", []string{"one"}, "one"},
 		"decoration":        {"one\n!!!!\n-----\n", []string{"one"}, "one"},
+		"heading":           {"one\n--- 2026-01-01T00:00:00Z  make build\n", []string{"one"}, "one"},
 		"carriage return":   {"10 %\r50 %\r", []string{"10 %50 %"}, "50 %"},
 		"no newline at end": {"one\ntwo", []string{"one", "two"}, "two"},
 		"colour":            {"\x1b[1;32mdone\x1b[0m\tnow\n", []string{"done now"}, "done now"},

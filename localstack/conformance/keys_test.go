@@ -46,12 +46,12 @@ func idempotency(t *testing.T, s *suite, op *apidoc.Operation) {
 	if change == nil {
 		t.Fatal("the example has no other payload")
 	}
-	was := s.version(t, w, op)
+	was := s.steadyVersion(t, w, op)
 	other := changedBody(t, r, change)
 	if p := refused(t, other, ask(t, c, other), http.StatusUnprocessableEntity); p.Code != "idempotency_key_reused" {
 		t.Errorf("code %q", p.Code)
 	}
-	if now := s.version(t, w, op); now != was {
+	if now := s.steadyVersion(t, w, op); now != was {
 		t.Errorf("another payload changed %s to %s", was, now)
 	}
 	if again := s.succeed(t, w, op, r); alike(first, again) != nil {
@@ -67,6 +67,14 @@ func idempotency(t *testing.T, s *suite, op *apidoc.Operation) {
 		free := with(s.request(t, fresh, op), "Idempotency-Key", "")
 		if flag, ok := s.succeed(t, fresh, op, free).Header["Idempotency-Replayed"]; ok {
 			t.Errorf("an answer without a key is a replay: %q", flag)
+		}
+	}
+	// A key is its route's, down to what the path names.
+	if hasID(s, op) {
+		another := s.fresh(t, op)
+		same := with(s.request(t, another, op), "Idempotency-Key", r.Header.Get("Idempotency-Key"))
+		if flag, ok := s.succeed(t, another, op, same).Header["Idempotency-Replayed"]; ok {
+			t.Errorf("the same key for another resource is a replay: %q", flag)
 		}
 	}
 	// A key is its caller's.

@@ -31,7 +31,7 @@ func (s *suite) onceEach(t *testing.T, op *apidoc.Operation) {
 	const repeats = 10
 	w := s.fresh(t, op)
 	r := s.request(t, w, op)
-	before := versionOf(t, s.version(t, w, op))
+	before := versionOf(t, s.steadyVersion(t, w, op))
 	answers, err := together(t, s.as(t, w, op), r, repeats)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func (s *suite) onceEach(t *testing.T, op *apidoc.Operation) {
 			}
 		}
 	}
-	if now := versionOf(t, s.version(t, w, op)); now > before+1 {
+	if now := versionOf(t, s.steadyVersion(t, w, op)); now > before+1 {
 		t.Errorf("version %d after version %d", now, before)
 	}
 	t.Logf("%d at once, %d of them told to wait", repeats, waiting)

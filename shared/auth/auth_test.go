@@ -553,13 +553,13 @@ func TestFromEnv(t *testing.T) {
 		without, with string
 		want          string
 	}{
-		"all":          {"", "", ""},
-		"no URL":       {"JWKS_URL", "", ""},
-		"no keys":      {"POOL_KEYS", "", ""},
-		"no issuer":    {"TOKEN_ISSUER", "", "TOKEN_ISSUER"},
-		"no client":    {"USER_POOL_CLIENT_ID", "", "USER_POOL_CLIENT_ID"},
-		"neither":      {"POOL_KEYS JWKS_URL", "", "JWKS_URL"},
-		"a wrong URL":  {"", "file:///etc/passwd", "JWKS_URL"},
+		"all":         {"", "", ""},
+		"no URL":      {"JWKS_URL", "", ""},
+		"no keys":     {"POOL_KEYS", "", ""},
+		"no issuer":   {"TOKEN_ISSUER", "", "TOKEN_ISSUER"},
+		"no client":   {"USER_POOL_CLIENT_ID", "", "USER_POOL_CLIENT_ID"},
+		"neither":     {"POOL_KEYS JWKS_URL", "", "JWKS_URL"},
+		"a wrong URL": {"", "file:///etc/passwd", "JWKS_URL"},
 	}
 	for name, test := range tests {
 		vars := env.From(func(name string) string {

@@ -71,7 +71,7 @@ func newBreaker(s *target, cfg Config) *gobreaker.TwoStepCircuitBreaker[struct{}
 		ReadyToTrip: func(n gobreaker.Counts) bool {
 			return n.ConsecutiveFailures >= failuresInRow || n.Requests >= enoughTries && 2*n.TotalFailures >= n.Requests
 		},
-		IsExcluded: func(err error) bool { return err == errNothing },
+		IsExcluded: func(err error) bool { return errors.Is(err, errNothing) },
 		OnStateChange: func(_ string, from, to gobreaker.State) {
 			s.changed.Store(time.Now().UnixNano())
 			if cfg.Observer.Breaker != nil {

@@ -172,11 +172,9 @@ func (v *Verifier) Verify(ctx context.Context, token string) (map[string]string,
 	}, nil
 }
 
-// asGateway writes groups as the gateway does: "[a b]". A name that would read as
-// another there, which the pool does not allow, is left out.
+// asGateway writes groups as the gateway does: "[a b]". A name with a space, which the
+// pool does not allow, would read as two and is left out.
 func asGateway(groups []string) string {
-	groups = slices.DeleteFunc(groups, func(group string) bool {
-		return group == "" || strings.ContainsAny(group, "[]") || strings.ContainsFunc(group, unicode.IsSpace)
-	})
+	groups = slices.DeleteFunc(groups, func(group string) bool { return strings.ContainsFunc(group, unicode.IsSpace) })
 	return "[" + strings.Join(groups, " ") + "]"
 }

@@ -326,6 +326,16 @@ func TestCancelled(t *testing.T) {
 	})
 }
 
+func TestCancelledBefore(t *testing.T) {
+	service := answers(http.StatusOK)
+	c, o := newClient(service, client.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := get(ctx, t, c); !errors.Is(err, context.Canceled) || service.exchanges() > 0 || o.last().Outcome != client.Cancelled {
+		t.Errorf("got %v after %d exchanges", err, service.exchanges())
+	}
+}
+
 // TestCancelledBetweenTries goes away while nothing is under way.
 func TestCancelledBetweenTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

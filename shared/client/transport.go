@@ -85,7 +85,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 // platform returns the service that a URL names. Nothing else can be called: a token
 // that goes along must not leave the platform.
 func (t *transport) platform(u *url.URL) (*target, error) {
-	if u.Scheme != "http" || u.User != nil || u.Port() != "" {
+	if u.Scheme != "http" || u.User != nil {
 		return nil, fmt.Errorf("services are called as http://<name>-service/…, not %s", u.Redacted())
 	}
 	return t.target(u.Host)

@@ -147,8 +147,24 @@ func TestDNS(t *testing.T) {
 			},
 			[]string{"http://10.0.0.7:8080"}, 10 * time.Second,
 		},
-		"SRV for no service": {only(dnsmessage.TypeSRV, srv(60, 0, 0, ".")), nil, time.Minute},
-		"nothing":            {only(dnsmessage.TypeA), nil, 5 * time.Minute},
+		"SRV, the best last": {
+			func(q dnsmessage.Message, _ bool) *dnsmessage.Message {
+				m := respond(q, srv(60, 2, 9090, "spare.dev.internal."), srv(60, 1, 8080, "one.dev.internal."))
+				m.Additionals = []dnsmessage.Resource{a("spare.dev.internal.", 60, 2), a("one.dev.internal.", 60, 1)}
+				return m
+			},
+			[]string{"http://10.0.0.1:8080"}, time.Minute,
+		},
+		"SRV for no service": {
+			func(q dnsmessage.Message, _ bool) *dnsmessage.Message {
+				if q.Questions[0].Type == dnsmessage.TypeSRV {
+					return respond(q, srv(60, 0, 80, "."), srv(60, 0, 0, "one.dev.internal."))
+				}
+				return respond(q, a(q.Questions[0].Name.String(), 60, 1))
+			},
+			nil, time.Minute,
+		},
+		"nothing": {only(dnsmessage.TypeA), nil, 5 * time.Minute},
 		"truncated": {
 			func(q dnsmessage.Message, overTCP bool) *dnsmessage.Message {
 				if q.Questions[0].Type == dnsmessage.TypeSRV {
@@ -206,6 +222,11 @@ func TestDNSFails(t *testing.T) {
 		"of another name": {func(q dnsmessage.Message, _ bool) *dnsmessage.Message {
 			m := respond(q, a(catalogName, 60, 66))
 			m.Questions = []dnsmessage.Question{{Name: dnsmessage.MustNewName("user-service.dev.internal."), Type: q.Questions[0].Type, Class: dnsmessage.ClassINET}}
+			return m
+		}, context.DeadlineExceeded.Error()},
+		"of another kind": {func(q dnsmessage.Message, _ bool) *dnsmessage.Message {
+			m := respond(q, a(catalogName, 60, 66))
+			m.Questions = []dnsmessage.Question{{Name: q.Questions[0].Name, Type: dnsmessage.TypeAAAA, Class: dnsmessage.ClassINET}}
 			return m
 		}, context.DeadlineExceeded.Error()},
 		"the question itself": {func(q dnsmessage.Message, _ bool) *dnsmessage.Message { return &q }, context.DeadlineExceeded.Error()},

@@ -245,7 +245,7 @@ func TestFrozenLookup(t *testing.T) {
 		thaw := make(chan struct{})
 		r.set(func(context.Context, int64) (discovery.Listing, error) {
 			<-thaw
-			return listing(1, "late"), nil
+			return listing(9, "late"), nil
 		})
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -293,6 +293,24 @@ func TestRevision(t *testing.T) {
 	})
 }
 
+// TestUnchangedSinceNothing: a source that says so to who knows nothing is asked again.
+func TestUnchangedSinceNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, r := newPool()
+		r.set(func(context.Context, int64) (discovery.Listing, error) {
+			return discovery.Listing{Unchanged: true}, nil
+		})
+		if _, err := p.Resolve(t.Context(), service); err == nil {
+			t.Error("found")
+		}
+		r.lists(1, "a")
+		time.Sleep(time.Second)
+		if got := resolve(t, p); got != "a" {
+			t.Errorf("called %s", got)
+		}
+	})
+}
+
 func TestTooMuch(t *testing.T) {
 	p, r := newPool()
 	hosts := make([]string, 100_000)
@@ -333,6 +351,29 @@ func TestLessBusy(t *testing.T) {
 		// a few.
 		if n < 90 || n > 110 {
 			t.Errorf("%s has %d of 400 calls", host, n)
+		}
+	}
+}
+
+// TestEndedCallsDoNotCount: who had many calls and has none now is the less busy one.
+func TestEndedCallsDoNotCount(t *testing.T) {
+	p, _ := newPool("a", "b")
+	var calls []discovery.Address
+	for range 20 {
+		a, err := p.Resolve(t.Context(), service)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, a)
+	}
+	for _, a := range calls {
+		if a.Base.Host == "a" {
+			a.Done(true)
+		}
+	}
+	for range 5 {
+		if a, err := p.Resolve(t.Context(), service); err != nil || a.Base.Host != "a" {
+			t.Errorf("called %v, %v; want a", a.Base, err)
 		}
 	}
 }
@@ -384,6 +425,26 @@ func TestFailedRests(t *testing.T) {
 		}
 		t.Errorf("%s is still not chosen", failed)
 	})
+}
+
+// TestAnswerEndsRest: an instance that answers is as good as any, whatever failed before.
+func TestAnswerEndsRest(t *testing.T) {
+	p, _ := newPool("a", "b")
+	calls := map[string][]discovery.Address{}
+	for range 20 {
+		a, err := p.Resolve(t.Context(), service)
+		if err != nil {
+			t.Fatal(err)
+		}
+		calls[a.Base.Host] = append(calls[a.Base.Host], a)
+	}
+	calls["a"][0].Done(false)
+	for _, a := range calls["a"][1:] {
+		a.Done(true)
+	}
+	if a, err := p.Resolve(t.Context(), service); err != nil || a.Base.Host != "a" {
+		t.Errorf("called %v, %v; want a", a.Base, err)
+	}
 }
 
 func TestConcurrency(t *testing.T) {

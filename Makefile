@@ -49,7 +49,7 @@ run: preflight ## The platform on this machine, with one order placed (ONESHOT=1
 	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) $(if $(filter 1,$(ONESHOT)),-oneshot)
 
 TALLY := .local/bin/tally
-PARTS := unit saga architecture synth endpoint
+PARTS := unit plain architecture synth endpoint
 RESULT = .local/results/$(@:test-%=%).json
 RECORD = $(TALLY) -record $(RESULT) --
 GO_TEST := go test -json -timeout 15m
@@ -70,9 +70,10 @@ test-unit: $(TALLY) | preflight-cc
 	@$(RECORD) $(GO_TEST) -race $$(go list ./events/... ./functions/... ./shared/... ./localstack/... \
 	  | grep -v -e /localstack/integration -e /localstack/conformance -e /functions/sagatest)
 
-# Thousands of orders, one at a time: the race detector would find nothing and take minutes.
-test-saga: $(TALLY) | preflight
-	@$(RECORD) $(GO_TEST) ./functions/sagatest
+# What the race detector would slow down for nothing, or falsify: thousands of orders one
+# at a time, and budgets of time and allocations.
+test-plain: $(TALLY) | preflight
+	@$(RECORD) $(GO_TEST) ./functions/sagatest ./functions/orders/internal/httpapi ./shared/lambdahttp ./shared/logs ./shared/client
 
 # Never from the cache, which does not see what the child `go list` read.
 test-architecture: $(TALLY) | preflight

@@ -336,6 +336,59 @@ func TestCancelledBefore(t *testing.T) {
 	}
 }
 
+// TestSavings: good times do not pay for a storm.
+func TestSavings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		service := alternates(http.StatusOK, http.StatusServiceUnavailable)
+		c, _ := newClient(service, client.Config{})
+		earn(t, c, service, 5000)
+		repeats := 0
+		for range 100 {
+			before := service.exchanges()
+			_, _ = get(t.Context(), t, c)
+			repeats += service.exchanges() - before - 1
+		}
+		if repeats < 10 || repeats > 21 {
+			t.Errorf("%d repeats in 100 calls, want ten saved and one for every ten calls", repeats)
+		}
+	})
+}
+
+// TestWordsOfTheNetwork: the end of a try is a timeout, whatever the connection calls
+// it.
+func TestWordsOfTheNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		closed := errors.New("use of closed connection")
+		service := &catalog{answer: func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, closed
+		}}
+		c, _ := newClient(service, client.Config{})
+		if _, err := get(t.Context(), t, c); apperr.CodeOf(err) != "catalog_timeout" || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, closed) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// TestBodyOfNoTry is closed like any other.
+func TestBodyOfNoTry(t *testing.T) {
+	c, _ := newClient(answers(http.StatusOK), client.Config{})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	body := &closes{Reader: strings.NewReader("{}")}
+	r, err := http.NewRequestWithContext(ctx, "POST", product, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if res, err := c.Do(r); err == nil {
+		res.Body.Close()
+		t.Error("called without time")
+	}
+	if !body.closed {
+		t.Error("the request's body is open")
+	}
+}
+
 // TestCancelledBetweenTries goes away while nothing is under way.
 func TestCancelledBetweenTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +218,48 @@ func TestConcurrentDuplicates(t *testing.T) {
 	// The same key of another customer is another key.
 	if s.place(t, "usr_2", "same") == field(t, answers[0], "id") {
 		t.Error("customers share keys")
+	}
+}
+
+// Many requests, each sent fifty times at once: as many orders, and one
+// answer per key. Without the document's validation, which would take minutes.
+func TestManyKeys(t *testing.T) {
+	const keys, copies = manyKeys, 50
+	mem := &tabletest.Memory{}
+	tbl := table.New(mem)
+	catalog := &prices{products: map[string]orders.Product{rope: {Name: "Rope", Price: events.Money{Amount: 1999, Currency: "EUR"}}}}
+	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, orders.SandboxMethods, time.Now, id.New)
+	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), cursor.New([]byte(strings.Repeat("k", 32)), time.Now), logs.Discard())
+	for k := range keys {
+		var wg sync.WaitGroup
+		answers := make([]*httptest.ResponseRecorder, copies)
+		for i := range copies {
+			wg.Go(func() {
+				r := httptest.NewRequest("POST", "/api/orders", strings.NewReader(body("2")))
+				r.Header.Set("Content-Type", "application/json")
+				r.Header.Set("Idempotency-Key", "key-"+strconv.Itoa(k))
+				r = r.WithContext(identity.WithClaims(r.Context(), map[string]string{"token_use": "access", "username": "usr_1"}))
+				answers[i] = httptest.NewRecorder()
+				routes.ServeHTTP(answers[i], r)
+			})
+		}
+		wg.Wait()
+		first := 0
+		for _, w := range answers {
+			if w.Code != http.StatusCreated || w.Body.String() != answers[0].Body.String() ||
+				w.Header().Get("Location") != answers[0].Header().Get("Location") || w.Header().Get("ETag") != answers[0].Header().Get("ETag") {
+				t.Fatalf("key %d: %d %s beside %s", k, w.Code, w.Body, answers[0].Body)
+			}
+			if w.Header().Get("Idempotency-Replayed") == "" {
+				first++
+			}
+		}
+		if first != 1 {
+			t.Fatalf("key %d: %d answers were the first", k, first)
+		}
+	}
+	if n := len(mem.Items()); n != 3*keys {
+		t.Errorf("%d items, want an order, an event and an answer for each of %d keys", n, keys)
 	}
 }
 

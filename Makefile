@@ -16,7 +16,7 @@ HOST := $(word 2,$(GO))
 ARCH ?= $(HOST)
 PORT ?= 4566
 STAGE ?= dev
-STARTS ?= 100
+STARTS ?= 300
 TEST_PORT ?= 4570
 
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -90,7 +90,7 @@ test-endpoint: $(TALLY) | preflight
 	  ./localstack/integration/... ./localstack/conformance/...
 
 .PHONY: bench
-bench: ## The time and size of each api function's start against the budgets (STARTS=100, README=README.md writes its table)
+bench: ## The time and size of each api function's start against the budgets (STARTS=300, README=README.md writes its table)
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
 

@@ -62,6 +62,7 @@ func TestParseKeys(t *testing.T) {
 		"an even exponent":   {set(change("e", "AQAA")), false},
 		"a huge exponent":    {set(change("e", "_____w")), false},
 		"a longer exponent":  {set(change("e", "AQAAAAE")), false},
+		"one that wraps":     {set(change("e", base64.RawURLEncoding.EncodeToString([]byte{1, 0, 0, 0, 0, 0, 1, 0, 1}))), false},
 		"not base64":         {set(change("n", "!")), false},
 		"not base64 either":  {set(change("e", "!")), false},
 		"an even modulus":    {set(change("n", base64.RawURLEncoding.EncodeToString(modulus))), false},

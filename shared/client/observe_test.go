@@ -130,6 +130,7 @@ func TestOutcomes(t *testing.T) {
 		"no answer": {refuses(), client.NoAnswer, "CallsNoAnswer"},
 		"too large": {tooMuch(), client.NoAnswer, "CallsNoAnswer"},
 		"failed":    {answers(500), client.Failed, "CallsFailed"},
+		"throttled": {answers(429), client.Failed, "CallsFailed"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

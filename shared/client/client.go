@@ -181,7 +181,8 @@ func (c *Client) States() []State {
 	defer c.transport.mu.Unlock()
 	states := make([]State, 0, len(c.transport.targets))
 	for _, s := range c.transport.targets {
-		states = append(states, State{s.name, s.breaker.State().String(), s.since()})
+		state, since, _ := s.breaker.look(time.Now())
+		states = append(states, State{s.name, state, since})
 	}
 	slices.SortFunc(states, func(a, b State) int { return strings.Compare(a.Service, b.Service) })
 	return states

@@ -74,7 +74,7 @@ func (c *call) conclude(o *outcome) {
 		switch {
 		case errors.Is(o.err, ErrOpen):
 			rec.Outcome = Rejected
-			after = time.Until(c.s.since().Add(c.cfg.OpenFor))
+			_, _, after = c.s.breaker.look(time.Now())
 		case errors.Is(o.err, ErrBusy):
 			rec.Outcome = Crowded
 		case timedOut(o.err):
@@ -211,9 +211,9 @@ func (m *counts) count(c *Call) {
 
 func (m *counts) breaker(to string) {
 	switch to {
-	case "open":
+	case open:
 		m.breakerOpened.Add(1)
-	case "closed":
+	case closed:
 		m.breakerClosed.Add(1)
 	}
 }

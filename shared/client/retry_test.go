@@ -339,7 +339,7 @@ func TestCancelledBefore(t *testing.T) {
 // TestSavings: good times do not pay for a storm.
 func TestSavings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		service := alternates(http.StatusOK, http.StatusServiceUnavailable)
+		service := alternates(http.StatusServiceUnavailable, http.StatusOK, http.StatusOK)
 		c, _ := newClient(service, client.Config{})
 		earn(t, c, service, 5000)
 		repeats := 0

@@ -2,12 +2,9 @@ package client
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 	"time"
-
-	"github.com/sony/gobreaker/v2"
 
 	"tradewind/shared/discovery"
 )
@@ -17,9 +14,8 @@ import (
 type target struct {
 	name    string
 	slots   chan struct{}
-	breaker *gobreaker.TwoStepCircuitBreaker[struct{}]
+	breaker breaker
 	budget  budget
-	changed atomic.Int64 // when the breaker last did, in Unix nanoseconds; zero: never
 }
 
 func (t *transport) target(name string) (*target, error) {
@@ -34,58 +30,17 @@ func (t *transport) target(name string) (*target, error) {
 	if len(t.targets) == maxTargets {
 		return nil, fmt.Errorf("call %s: there are more than %d services", name, maxTargets)
 	}
-	s := &target{name: name, slots: make(chan struct{}, t.cfg.Parallel)}
+	s := &target{
+		name:    name,
+		slots:   make(chan struct{}, t.cfg.Parallel),
+		breaker: breaker{state: closed, openFor: t.cfg.OpenFor},
+	}
+	if changed := t.cfg.Observer.Breaker; changed != nil {
+		s.breaker.changed = func(from, to string) { changed(name, from, to) }
+	}
 	s.budget.tenths.Store(initialBudget)
-	s.breaker = newBreaker(s, t.cfg)
 	t.targets[name] = s
 	return s, nil
-}
-
-// When a circuit opens: after so many failures in a row, or when half of at least so
-// many tries within the last minute failed. The row does not depend on how much
-// went well before, so a service that is gone is noticed at once; the share finds
-// one that limps.
-const (
-	failuresInRow = 10
-	enoughTries   = 20
-	window        = time.Minute
-	windowPart    = 10 * time.Second
-)
-
-// What a try says of its service. Nothing, when it ended for another reason.
-var (
-	errFailed  = errors.New("failed")
-	errNothing = errors.New("nothing")
-)
-
-// newBreaker returns a closed breaker. It is gobreaker's and not failsafe-go's,
-// because that one takes the late result of a call from before the circuit opened
-// for the result of its probe, cannot let go of a probe that came to nothing, and
-// makes a function larger by 150 kB where this takes 25.
-func newBreaker(s *target, cfg Config) *gobreaker.TwoStepCircuitBreaker[struct{}] {
-	return gobreaker.NewTwoStepCircuitBreaker[struct{}](gobreaker.Settings{
-		MaxRequests:  1,
-		Interval:     window,
-		BucketPeriod: windowPart,
-		Timeout:      cfg.OpenFor,
-		ReadyToTrip: func(n gobreaker.Counts) bool {
-			return n.ConsecutiveFailures >= failuresInRow || n.Requests >= enoughTries && 2*n.TotalFailures >= n.Requests
-		},
-		IsExcluded: func(err error) bool { return errors.Is(err, errNothing) },
-		OnStateChange: func(_ string, from, to gobreaker.State) {
-			s.changed.Store(time.Now().UnixNano())
-			if cfg.Observer.Breaker != nil {
-				cfg.Observer.Breaker(s.name, from.String(), to.String())
-			}
-		},
-	})
-}
-
-func (s *target) since() time.Time {
-	if at := s.changed.Load(); at != 0 {
-		return time.Unix(0, at)
-	}
-	return time.Time{}
 }
 
 // enter takes a slot, for which it waits a moment: a burst should not fail where a

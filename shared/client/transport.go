@@ -14,8 +14,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sony/gobreaker/v2"
-
 	"tradewind/shared/discovery"
 	"tradewind/shared/trace"
 )
@@ -167,7 +165,7 @@ func (c *call) stop(repeatable bool, n int, at time.Time) string {
 		return "tries"
 	case at.Add(fair).After(c.deadline):
 		return "deadline"
-	case c.s.breaker.State() == gobreaker.StateOpen:
+	case c.s.breaker.opened():
 		return "circuit"
 	case !c.s.budget.spend():
 		return "budget"
@@ -216,8 +214,8 @@ func (c *call) attempt(ctx context.Context, now time.Time) outcome {
 // try makes one exchange, if the breaker allows, and tells breaker and instance what
 // came of it.
 func (c *call) try(ctx context.Context, began time.Time) outcome {
-	done, err := c.s.breaker.Allow()
-	if err != nil {
+	turn, ok := c.s.breaker.allow(began)
+	if !ok {
 		return outcome{err: ErrOpen}
 	}
 	c.tries.Add(1)
@@ -229,20 +227,20 @@ func (c *call) try(ctx context.Context, began time.Time) outcome {
 	defer cancel()
 	address, err := c.cfg.Resolver.Resolve(limited, c.s.name)
 	if err != nil {
-		done(errNothing) // it was not even asked
+		c.s.breaker.done(turn, nothing) // it was not even asked
 		return outcome{err: err}
 	}
 	o := c.exchange(limited, address)
 	switch {
 	case !o.failed():
 		address.Done(true)
-		done(nil)
+		c.s.breaker.done(turn, good)
 	case errors.Is(ctx.Err(), context.Canceled), end.Sub(began) < fair && timedOut(o.err):
 		address.Done(true)
-		done(errNothing)
+		c.s.breaker.done(turn, nothing)
 	default:
 		address.Done(false)
-		done(errFailed)
+		c.s.breaker.done(turn, bad)
 	}
 	return o
 }

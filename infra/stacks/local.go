@@ -34,7 +34,8 @@ func bend(n network, p platform, services []service.Service) {
 	}
 
 	// Whoever tries out a payment that is never answered does not wait a quarter of an
-	// hour. Longer than the visibility timeout of a consumer that was killed.
+	// hour. It is shorter than the payments queue's visibility timeout, so an order whose
+	// payments consumer is killed at work ends as timed_out here, and on AWS it does not.
 	for _, s := range services {
 		if sweeper := s.Scheduled["sweeper"]; sweeper != nil {
 			sweeper.AddEnvironment(jsii.String("ORDER_TIMEOUT"), jsii.String("90s"), nil)

@@ -33,6 +33,8 @@ const (
 	UserPoolID       = "platform/user-pool-id"
 	UserPoolClientID = "platform/user-pool-client-id"
 	Issuer           = "platform/issuer"
+	PoolKeys         = "platform/pool-keys"
+	PoolKeysURL      = "platform/pool-keys-url"
 	CursorKeyArn     = "platform/cursor-key-arn"
 	AlarmTopicArn    = "platform/alarm-topic-arn"
 )

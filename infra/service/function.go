@@ -43,12 +43,19 @@ func (f Function) over(house Function) Function {
 // api is the function behind the gateway and the balancer. The cursor key comes by
 // dynamic reference: CloudFormation writes the secret into the environment, so the
 // function starts without a call and without a permission on the secret.
+//
+// The pool's keys come along too, for the tokens of requests that the balancer brings
+// (decision 6). A function that has a way to the internet is told where they are
+// published, and so outlives their rotation.
 func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 	f := b.API.over(apiDefaults)
 	f.Env = with(f.Env, map[string]*string{
 		"CURSOR_KEY": awscdk.Fn_Join(jsii.String(""), &[]*string{
 			jsii.String("{{resolve:secretsmanager:"), b.param(param.CursorKeyArn), jsii.String(":SecretString:::}}"),
 		}),
+		"TOKEN_ISSUER":        b.param(param.Issuer),
+		"USER_POOL_CLIENT_ID": b.param(param.UserPoolClientID),
+		"POOL_KEYS":           b.param(param.PoolKeys),
 	})
 	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
@@ -56,6 +63,8 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 		f.Env["ALB_URL"] = b.param(param.AlbURL)
 		f.Allow = append(f.Allow, networkInterfaces())
 		network = b.network()
+	} else {
+		f.Env["JWKS_URL"] = b.param(param.PoolKeysURL)
 	}
 	return b.function("api", table, f, network)
 }
@@ -82,7 +91,7 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 		Code:         b.binary(fn),
 		Handler:      jsii.String("bootstrap"),
 		Runtime:      awslambda.Runtime_PROVIDED_AL2023(),
-		Architecture: architecture(b.Arch),
+		Architecture: Architecture(b.Arch),
 		MemorySize:   jsii.Number(f.Memory),
 		Timeout:      seconds(f.Timeout),
 		Tracing:      awslambda.Tracing_ACTIVE,
@@ -165,7 +174,8 @@ func allow(actions []string, resources ...*string) awsiam.PolicyStatement {
 	})
 }
 
-func architecture(goarch string) awslambda.Architecture {
+// Architecture is Lambda's name of a GOARCH.
+func Architecture(goarch string) awslambda.Architecture {
 	if goarch == "amd64" {
 		return awslambda.Architecture_X86_64()
 	}

@@ -30,11 +30,12 @@ const accessLog = `{"requestId":"$context.requestId","time":"$context.requestTim
 	`"integrationError":"$context.integrationErrorMessage","authorizerError":"$context.authorizer.error","sub":"$context.authorizer.claims.sub"}`
 
 // newPlatform is what all services share and none owns.
-func newPlatform(stack awscdk.Stack, stage string) platform {
-	p := platform{stack: stack}
+func newPlatform(stack awscdk.Stack, c Config) platform {
+	p, stage := platform{stack: stack}, c.Stage
 	p.events(stage)
 	p.gateway(stage)
 	p.signIn(stage)
+	p.poolKeys(c)
 
 	// Key of the list cursors, so that a forged one is noticed. The api functions get
 	// it when they are deployed; after a rotation, old cursors answer 400.

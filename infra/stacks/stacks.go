@@ -90,7 +90,7 @@ func Build(app awscdk.App, c Config) error {
 		return fmt.Errorf("stripeSecretArn %q: the whole ARN of the secret is needed, which the permission names", c.StripeSecretARN)
 	}
 	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c.Stage)
-	p := newPlatform(newStack(app, c, "platform", "Event bus, HTTP API and user pool"), c.Stage)
+	p := newPlatform(newStack(app, c, "platform", "Event bus, HTTP API and user pool"), c)
 	var made []service.Service
 	for _, s := range services {
 		stack := newStack(app, c, s.name, "Service "+s.name)

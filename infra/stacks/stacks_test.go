@@ -6,6 +6,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -223,12 +224,18 @@ func TestTables(t *testing.T) {
 }
 
 func TestFunctions(t *testing.T) {
-	house := []string{"STAGE", "SERVICE_NAME", "TABLE_NAME"}
+	house := []string{"STAGE", "SERVICE_NAME"}
 	want := map[string][]string{
-		"api":               {"CURSOR_KEY"},
-		"relay":             {"BUS_NAME", "DLQ_URL"},
-		"users/api":         {"USER_POOL_ID", "USER_POOL_CLIENT_ID"},
-		"orders/api":        {"ALB_URL", "PAYMENT_PROVIDER"},
+		"api":               {"TABLE_NAME", "CURSOR_KEY", "TOKEN_ISSUER", "USER_POOL_CLIENT_ID", "POOL_KEYS"},
+		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL"},
+		"consumer":          {"TABLE_NAME"},
+		"sweeper":           {"TABLE_NAME"},
+		"catalog/api":       {"JWKS_URL"},
+		"inventory/api":     {"JWKS_URL"},
+		"notifications/api": {"JWKS_URL"},
+		"payments/api":      {"JWKS_URL"},
+		"users/api":         {"JWKS_URL", "USER_POOL_ID"},
+		"orders/api":        {"ALB_URL", "PAYMENT_PROVIDER"}, // no way to the internet, so no JWKS_URL
 		"orders/sweeper":    {"ORDER_TIMEOUT"},
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
 	}
@@ -288,6 +295,7 @@ func TestLeastPrivilege(t *testing.T) {
 			}, data...)
 		},
 	}
+	kinds["poolkeys"] = func(function) []string { return nil }
 	pool := "arn:{AWS::Partition}:cognito-idp:{AWS::Region}:{AWS::AccountId}:userpool/{platform/user-pool-id}"
 	extra := map[string][]string{
 		// Lambda attaches the function to the network with these; what they act on does not exist yet.
@@ -296,9 +304,9 @@ func TestLeastPrivilege(t *testing.T) {
 			"ec2:DescribeNetworkInterfaces on *", "ec2:DescribeSubnets on *", "ec2:UnassignPrivateIpAddresses on *",
 		},
 		"users/api": {
-			"cognito-idp:AdminCreateUser on " + pool, "cognito-idp:AdminDeleteUser on " + pool, "cognito-idp:AdminDisableUser on " + pool,
+			"cognito-idp:AdminCreateUser on " + pool, "cognito-idp:AdminDeleteUser on " + pool,
 			"cognito-idp:AdminGetUser on " + pool, "cognito-idp:AdminSetUserPassword on " + pool,
-			"cognito-idp:AdminUpdateUserAttributes on " + pool, "cognito-idp:AdminUserGlobalSignOut on " + pool,
+			"cognito-idp:AdminUpdateUserAttributes on " + pool,
 		},
 	}
 	targets(t, func(t *testing.T, all map[string]template) {
@@ -708,6 +716,45 @@ func TestUserPool(t *testing.T) {
 			want := []any{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
 			if diff := cmp.Diff(want, c.at("ExplicitAuthFlows")); diff != "" {
 				t.Error(diff)
+			}
+		}
+	})
+}
+
+// The keys of this stage's pool are asked for by a function of our own, which
+// CloudFormation outlasts, and come to the services by parameters.
+func TestPoolKeys(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		tpl, n := all["platform"], 0
+		for id, keys := range tpl.of("Custom::PoolKeys") {
+			n++
+			asked := tpl.Resources[ref(keys.at("ServiceToken"))]
+			if asked.at("FunctionName") != "tradewind-test-platform-poolkeys" || tpl.Resources[ref(keys.at("UserPoolId"))].Type != "AWS::Cognito::UserPool" {
+				t.Errorf("%s asks %v for the keys of %v", id, asked.at("FunctionName"), keys.at("UserPoolId"))
+			}
+			if patience, _ := strconv.Atoi(keys.at("ServiceTimeout").(string)); float64(patience) <= asked.at("Timeout").(float64) {
+				t.Errorf("%s waits for %d s, the function takes up to %v", id, patience, asked.at("Timeout"))
+			}
+			got := map[any]any{}
+			for _, p := range tpl.of("AWS::SSM::Parameter") {
+				if ref(p.at("Value")) == id {
+					got[p.at("Name")] = p.at("Value", "Fn::GetAtt", 1)
+				}
+			}
+			want := map[any]any{"/tradewind/test/platform/pool-keys": "Keys", "/tradewind/test/platform/pool-keys-url": "Url"}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d resources", n)
+		}
+		read := map[string]string{"POOL_KEYS": "pool-keys", "JWKS_URL": "pool-keys-url", "TOKEN_ISSUER": "issuer", "USER_POOL_CLIENT_ID": "user-pool-client-id"}
+		for _, f := range functions(all) {
+			for name, key := range read {
+				if v := f.at("Environment", "Variables", name); v != nil && all[f.stack].describe(v) != "{platform/"+key+"}" {
+					t.Errorf("%s: %s is %v", f, name, v)
+				}
 			}
 		}
 	})

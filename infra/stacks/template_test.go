@@ -27,6 +27,7 @@ var dist = sync.OnceValue(func() string {
 			writeBinary(dir, s.name, fn, "version 1")
 		}
 	}
+	writeBinary(dir, "users", "poolkeys", "version 1")
 	return dir
 })
 

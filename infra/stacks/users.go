@@ -23,16 +23,12 @@ func usersService(stack awscdk.Stack, c Config) service.Props {
 			service.SignedIn("DELETE", "/{id}"),
 		},
 		API: service.Function{
-			Env: map[string]*string{
-				"USER_POOL_ID":        pool,
-				"USER_POOL_CLIENT_ID": param.Read(stack, c.Stage, param.UserPoolClientID),
-			},
+			Env: map[string]*string{"USER_POOL_ID": pool},
 			Allow: []awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 					Actions: jsii.Strings(
 						"cognito-idp:AdminCreateUser", "cognito-idp:AdminSetUserPassword", "cognito-idp:AdminGetUser",
 						"cognito-idp:AdminUpdateUserAttributes", "cognito-idp:AdminDeleteUser",
-						"cognito-idp:AdminDisableUser", "cognito-idp:AdminUserGlobalSignOut",
 					),
 					Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
 						Service: jsii.String("cognito-idp"), Resource: jsii.String("userpool"), ResourceName: pool,

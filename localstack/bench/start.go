@@ -155,6 +155,8 @@ func environment(service, address string) []string {
 		"DLQ_URL=" + endpoint + "/000000000000/bench",
 		"USER_POOL_ID=us-east-1_bench",
 		"USER_POOL_CLIENT_ID=bench",
+		"TOKEN_ISSUER=https://cognito-idp.us-east-1.amazonaws.com/us-east-1_bench",
+		"POOL_KEYS={}", // read when the first token comes
 		"ALB_URL=" + endpoint,
 		"PAYMENT_PROVIDER=sandbox",
 		"PROVIDER_TIMEOUT=12s",

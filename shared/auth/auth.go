@@ -33,6 +33,7 @@ import (
 	"tradewind/shared/identity"
 	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
+	"tradewind/shared/trace"
 )
 
 const (
@@ -106,6 +107,8 @@ func (v *Verifier) Handler(next http.Handler) http.Handler {
 		if lambdahttp.ViaBalancer(ctx) && len(r.Header["Authorization"]) > 0 {
 			claims, err := v.verifyHeader(ctx, r.Header["Authorization"])
 			if err != nil {
+				// Begun here and not by the router, so that the line is found with the request.
+				ctx = trace.With(ctx, trace.New(r.Header.Get(trace.CorrelationHeader), r.Header.Get(trace.ParentHeader)))
 				v.cfg.Log.LogAttrs(ctx, slog.LevelInfo, "token refused", slog.String("error", err.Error()))
 			}
 			r = r.WithContext(identity.WithClaims(ctx, claims))

@@ -103,10 +103,34 @@ func (k *keySet) configured() {
 	k.known.Store(&keys)
 }
 
+// FetchKeys returns the key set at an address in the form that Config.Keys takes: the
+// keys that tokens can be signed with, and of those only what verifying needs, so that
+// nothing else gets into a function's environment, which has little room.
+func FetchKeys(ctx context.Context, url string) (string, error) {
+	text, err := get(ctx, url)
+	if err != nil {
+		return "", err
+	}
+	usable, _, err := usableKeys(text)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", url, err)
+	}
+	out, err := json.Marshal(jwkSet{usable})
+	return string(out), err
+}
+
 // fetch gets a key set. It does not end with the request that wants it: the next will
 // want it too.
 func fetch(ctx context.Context, url string) (map[string]*rsa.PublicKey, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), fetchTimeout)
+	text, err := get(context.WithoutCancel(ctx), url)
+	if err != nil {
+		return nil, err
+	}
+	return parseKeys(text)
+}
+
+func get(ctx context.Context, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
@@ -124,45 +148,52 @@ func fetch(ctx context.Context, url string) (map[string]*rsa.PublicKey, error) {
 	if res.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered %s", url, res.Status)
 	}
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
-	if err != nil {
-		return nil, err
-	}
-	return parseKeys(text)
+	return io.ReadAll(io.LimitReader(res.Body, maxKeySet+1))
 }
 
-// parseKeys returns the keys of a set that sign with RS256. It is an error if there
-// are none.
+// jwk is a public RSA key of a set, and nothing of it but what is looked at.
+type jwk struct {
+	ID       string `json:"kid"`
+	Type     string `json:"kty"`
+	Use      string `json:"use,omitempty"`
+	Alg      string `json:"alg,omitempty"`
+	Modulus  string `json:"n"`
+	Exponent string `json:"e"`
+}
+
+type jwkSet struct {
+	Keys []jwk `json:"keys"`
+}
+
 func parseKeys(text []byte) (map[string]*rsa.PublicKey, error) {
+	_, keys, err := usableKeys(text)
+	return keys, err
+}
+
+// usableKeys returns the keys of a set that sign with RS256, as they are written and by
+// their ids. It is an error if there are none.
+func usableKeys(text []byte) ([]jwk, map[string]*rsa.PublicKey, error) {
 	if len(text) > maxKeySet {
-		return nil, fmt.Errorf("a key set of more than %d bytes", maxKeySet)
+		return nil, nil, fmt.Errorf("a key set of more than %d bytes", maxKeySet)
 	}
-	var set struct {
-		Keys []struct {
-			ID       string `json:"kid"`
-			Type     string `json:"kty"`
-			Use      string `json:"use"`
-			Alg      string `json:"alg"`
-			Modulus  string `json:"n"`
-			Exponent string `json:"e"`
-		} `json:"keys"`
-	}
+	var set jwkSet
 	if err := json.Unmarshal(text, &set); err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("it is no key set: %w", err)
 	}
+	var usable []jwk
 	keys := map[string]*rsa.PublicKey{}
 	for _, k := range set.Keys[:min(len(set.Keys), maxKeys)] {
 		if k.ID == "" || k.Type != "RSA" || k.Use != "" && k.Use != "sig" || k.Alg != "" && k.Alg != "RS256" {
 			continue
 		}
 		if key := publicKey(k.Modulus, k.Exponent); key != nil {
-			keys[k.ID] = key
+			usable, keys[k.ID] = append(usable, k), key
 		}
 	}
 	if len(keys) == 0 {
-		return nil, errors.New("a key set without a usable key")
+		return nil, nil, errors.New("a key set without a usable key")
 	}
-	return keys, nil
+	return usable, keys, nil
 }
 
 // publicKey returns nil for what is no key, or one that is too weak or too expensive.

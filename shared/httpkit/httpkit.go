@@ -136,12 +136,16 @@ func (*response) Header() http.Header         { return http.Header{} }
 func (*response) WriteHeader(int)             {}
 func (*response) Write(p []byte) (int, error) { return len(p), nil }
 
-// ServeHTTP handles one request: it takes up the trace, routes, recovers a
-// panic, writes the answer or the problem, and logs the outcome.
+// ServeHTTP handles one request: it takes up the trace, unless something around the
+// router has done so, routes, recovers a panic, writes the answer or the problem, and
+// logs the outcome.
 func (rt *Router) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
-	t := trace.New(r.Header.Get(trace.CorrelationHeader), r.Header.Get(trace.ParentHeader))
-	r = r.WithContext(trace.With(r.Context(), t))
+	t := trace.From(r.Context())
+	if t.CorrelationID == "" {
+		t = trace.New(r.Header.Get(trace.CorrelationHeader), r.Header.Get(trace.ParentHeader))
+		r = r.WithContext(trace.With(r.Context(), t))
+	}
 	res := &response{}
 	rt.route(res, r)
 	answer := res.answer

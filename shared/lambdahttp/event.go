@@ -29,7 +29,8 @@ type event struct {
 // event; none of one means something else in the other.
 func decode(payload []byte) (*event, error) {
 	ev := &event{header: make(http.Header, 16)}
-	var cookies, query []string
+	var cookies, query, multiQuery []string
+	var multiHeader http.Header
 	values := make([]string, 0, 16)
 	encoded := false
 	p := picker{text: string(payload)}
@@ -43,9 +44,13 @@ func decode(payload []byte) (*event, error) {
 			ev.query = p.string()
 		case "httpMethod":
 			ev.method = p.string()
-		case "queryStringParameters", "multiValueQueryStringParameters":
+		case "queryStringParameters":
 			p.object(func(name string) {
 				p.strings(func(value string) { query = append(query, name+"="+value) })
+			})
+		case "multiValueQueryStringParameters":
+			p.object(func(name string) {
+				p.strings(func(value string) { multiQuery = append(multiQuery, name+"="+value) })
 			})
 		case "headers":
 			p.object(func(name string) {
@@ -55,8 +60,9 @@ func decode(payload []byte) (*event, error) {
 			})
 		case "multiValueHeaders":
 			ev.multiValue = p.next() == '{'
+			multiHeader = make(http.Header, 16)
 			p.object(func(name string) {
-				p.strings(func(value string) { ev.header.Add(name, value) })
+				p.strings(func(value string) { multiHeader.Add(name, value) })
 			})
 		case "cookies":
 			p.strings(func(value string) { cookies = append(cookies, value) })
@@ -74,6 +80,11 @@ func decode(payload []byte) (*event, error) {
 	case p.broken || p.next() != 0:
 		return nil, fmt.Errorf("%w: it is not one JSON value", errNotHTTP)
 	case ev.alb:
+		// A balancer sends the one or the other. Where something that plays one sends
+		// both, the fields with all values are the whole truth.
+		if ev.multiValue {
+			ev.header, query = multiHeader, multiQuery
+		}
 		ev.query = strings.Join(query, "&") // as it was sent: an ALB decodes nothing
 		ev.remoteAddr = ev.header.Get("X-Forwarded-For")
 	case ev.version != "2.0":

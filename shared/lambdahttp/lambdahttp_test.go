@@ -140,6 +140,21 @@ func TestALBMultiValue(t *testing.T) {
 }
 
 // TestClaimsOfALoadBalancer: nothing verified them.
+// TestALBBoth has the fields of both modes, as the local endpoint sends them.
+func TestALBBoth(t *testing.T) {
+	multi := `"multiValueHeaders":{"host":["a"],"accept":["text/plain","application/json"],"Accept":["*/*"]},"multiValueQueryStringParameters":{"q":["1","2"]}`
+	single := `"headers":{"host":"a","accept":"application/json","x-single":"1"},"queryStringParameters":{"q":"2"}`
+	for _, fields := range []string{single + "," + multi, multi + "," + single} {
+		got := capture(t, []byte(`{"requestContext":{"elb":{"targetGroupArn":"arn"}},"httpMethod":"GET","path":"/",`+fields+`,"body":"","isBase64Encoded":false}`))
+		if diff := cmp.Diff(http.Header{"Host": {"a"}, "Accept": {"text/plain", "application/json", "*/*"}}, got.Header); diff != "" {
+			t.Errorf("headers (-want +got):\n%s", diff)
+		}
+		if got.URL != "/?q=1&q=2" {
+			t.Errorf("URL %s", got.URL)
+		}
+	}
+}
+
 func TestClaimsOfALoadBalancer(t *testing.T) {
 	got := capture(t, []byte(`{"version":"2.0","httpMethod":"GET","path":"/","requestContext":{"elb":{},
 		"authorizer":{"jwt":{"claims":{"token_use":"access","username":"usr_1"}}}}}`))

@@ -11,12 +11,12 @@ import (
 	"tradewind/functions/inventory"
 	"tradewind/functions/inventory/internal/dynamo"
 	"tradewind/functions/inventory/internal/httpapi"
+	"tradewind/shared/api"
+	"tradewind/shared/auth"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
-	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
-	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -26,11 +26,11 @@ func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
-	tbl := table.FromEnv(vars)
+	tbl, tokens := table.FromEnv(vars), auth.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
 	svc := inventory.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), logs.New(os.Stdout, getenv))
-	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
+	return api.New(routes, tbl, tokens), nil
 }

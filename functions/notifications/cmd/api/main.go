@@ -12,11 +12,11 @@ import (
 	"tradewind/functions/notifications"
 	"tradewind/functions/notifications/internal/dynamo"
 	"tradewind/functions/notifications/internal/httpapi"
+	"tradewind/shared/api"
+	"tradewind/shared/auth"
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
-	"tradewind/shared/health"
-	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -26,11 +26,11 @@ func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
-	tbl, pages := table.FromEnv(vars), cursor.FromEnv(vars)
+	tbl, tokens, pages := table.FromEnv(vars), auth.FromEnv(vars), cursor.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
 	svc := notifications.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, "", time.Now)
 	routes := httpapi.Routes(svc, pages, logs.New(os.Stdout, getenv))
-	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
+	return api.New(routes, tbl, tokens), nil
 }

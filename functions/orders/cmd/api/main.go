@@ -12,14 +12,14 @@ import (
 	"tradewind/functions/orders/internal/catalog"
 	"tradewind/functions/orders/internal/dynamo"
 	"tradewind/functions/orders/internal/httpapi"
+	"tradewind/shared/api"
+	"tradewind/shared/auth"
 	"tradewind/shared/client"
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
-	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
-	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -29,12 +29,12 @@ func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
-	tbl, services, pages, provider := table.FromEnv(vars), client.FromEnv(vars), cursor.FromEnv(vars), vars.OneOf("PAYMENT_PROVIDER", "sandbox", "stripe")
+	tbl, tokens, services := table.FromEnv(vars), auth.FromEnv(vars), client.FromEnv(vars)
+	pages, provider := cursor.FromEnv(vars), vars.OneOf("PAYMENT_PROVIDER", "sandbox", "stripe")
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
-	svc := orders.NewService(store, catalog.New(services), orders.MethodsOf(provider), time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), catalog.New(services), orders.MethodsOf(provider), time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
-	return lambdahttp.New(services.Handler(health.Handle(routes, health.Table(tbl)...))), nil
+	return api.New(routes, tbl, tokens, services.Handler), nil
 }

@@ -11,11 +11,11 @@ import (
 	"tradewind/functions/payments"
 	"tradewind/functions/payments/internal/dynamo"
 	"tradewind/functions/payments/internal/httpapi"
+	"tradewind/shared/api"
+	"tradewind/shared/auth"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
-	"tradewind/shared/health"
 	"tradewind/shared/id"
-	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -25,11 +25,11 @@ func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
-	tbl := table.FromEnv(vars)
+	tbl, tokens := table.FromEnv(vars), auth.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
 	svc := payments.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, 0, time.Now, id.New)
 	routes := httpapi.Routes(svc, logs.New(os.Stdout, getenv))
-	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
+	return api.New(routes, tbl, tokens), nil
 }

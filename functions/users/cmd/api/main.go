@@ -12,13 +12,13 @@ import (
 	"tradewind/functions/users/internal/cognito"
 	"tradewind/functions/users/internal/dynamo"
 	"tradewind/functions/users/internal/httpapi"
+	"tradewind/shared/api"
+	"tradewind/shared/auth"
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
-	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
-	"tradewind/shared/lambdahttp"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -28,12 +28,11 @@ func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
-	tbl, pool, pages := table.FromEnv(vars), cognito.FromEnv(vars), cursor.FromEnv(vars)
+	tbl, tokens, pool, pages := table.FromEnv(vars), auth.FromEnv(vars), cognito.FromEnv(vars), cursor.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
-	svc := users.NewService(store, pool, time.Now, id.New)
+	svc := users.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), pool, time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
-	return lambdahttp.New(health.Handle(routes, health.Table(tbl)...)), nil
+	return api.New(routes, tbl, tokens), nil
 }

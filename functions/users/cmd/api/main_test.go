@@ -9,6 +9,7 @@ import (
 func environment(name string) string {
 	return map[string]string{
 		"AWS_REGION": "eu-central-1", "TABLE_NAME": "users", "USER_POOL_ID": "eu-central-1_abc", "CURSOR_KEY": strings.Repeat("k", 32),
+		"TOKEN_ISSUER": "https://cognito-idp.eu-central-1.amazonaws.com/eu-central-1_abc", "USER_POOL_CLIENT_ID": "client", "POOL_KEYS": "{}",
 	}[name]
 }
 
@@ -26,7 +27,7 @@ func TestBuild(t *testing.T) {
 
 func TestBuildReportsAllThatIsMissing(t *testing.T) {
 	_, err := build(func(string) string { return "" })
-	for _, name := range []string{"TABLE_NAME", "USER_POOL_ID", "CURSOR_KEY"} {
+	for _, name := range []string{"TABLE_NAME", "USER_POOL_ID", "CURSOR_KEY", "TOKEN_ISSUER", "USER_POOL_CLIENT_ID", "JWKS_URL"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is missing in %v", name, err)
 		}

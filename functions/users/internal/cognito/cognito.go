@@ -26,6 +26,7 @@ import (
 
 	"tradewind/functions/users"
 	"tradewind/shared/apperr"
+	"tradewind/shared/auth"
 	"tradewind/shared/awsclient"
 	"tradewind/shared/env"
 )
@@ -123,6 +124,14 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+// Keys returns the public keys that verify the pool's tokens, in the form of POOL_KEYS,
+// and where it publishes them. Anybody may ask there, so nothing is signed.
+func (p *Pool) Keys(ctx context.Context) (keys, url string, err error) {
+	url = strings.TrimSuffix(p.url, "/") + "/" + p.id + "/.well-known/jwks.json"
+	keys, err = auth.FetchKeys(ctx, url)
+	return keys, url, err
 }
 
 func refused(pointer string, cause error) error {

@@ -15,6 +15,7 @@ HOST := $(word 2,$(GO))
 
 ARCH ?= $(HOST)
 PORT ?= 4566
+DISCOVERY ?= loadbalancer
 STAGE ?= dev
 STARTS ?= 300
 TEST_PORT ?= 4570
@@ -45,8 +46,8 @@ preflight-cc:
 ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: run
-run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566)
-	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) $(if $(filter 1,$(ONESHOT)),-oneshot)
+run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566, DISCOVERY=loadbalancer, registry or dns)
+	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) -discovery $(DISCOVERY) $(if $(filter 1,$(ONESHOT)),-oneshot)
 
 TALLY := .local/bin/tally
 PARTS := unit plain architecture synth endpoint
@@ -158,12 +159,14 @@ FORCE:
 .local/stamps/lambda: FORCE
 	$(call stamp,printenv LAMBDA)
 .local/stamps/stage: FORCE
-	$(call stamp,echo "$(STAGE) $(STRIPE_SECRET_ARN) $(MAIL_FROM) $(ADMIN_EMAIL)")
+	$(call stamp,echo "$(STAGE) $(DISCOVERY) $(STRIPE_SECRET_ARN) $(MAIL_FROM) $(ADMIN_EMAIL)")
+.local/stamps/discovery: FORCE
+	$(call stamp,echo "$(DISCOVERY)")
 
 # --- Templates -------------------------------------------------------------------
 
 .PHONY: synth synth-local
-synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/ (STAGE=dev)
+synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/ (STAGE=dev, DISCOVERY=loadbalancer)
 	@$(SUBMAKE) cdk.out/aws/manifest.json cdk.out/local/manifest.json
 synth-local: preflight ## Those for the local endpoint only
 	@$(SUBMAKE) cdk.out/local/manifest.json
@@ -174,14 +177,14 @@ synth-local: preflight ## Those for the local endpoint only
 synthesise = @echo "synth $(@D)"; mkdir -p $(@D); find $(@D) -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {} +; \
   CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2> >(grep -v 'waitid: no child processes' >&2)
 
-cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)", "stripeSecretArn": "$(STRIPE_SECRET_ARN)", "mailFrom": "$(MAIL_FROM)", "adminEmail": "$(ADMIN_EMAIL)"}
+cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)", "discovery": "$(DISCOVERY)", "stripeSecretArn": "$(STRIPE_SECRET_ARN)", "mailFrom": "$(MAIL_FROM)", "adminEmail": "$(ADMIN_EMAIL)"}
 cdk.out/aws/manifest.json: .local/bin/infra .local/stamps/stage $(call binaries,arm64)
 	$(synthesise)
-cdk.out/local/manifest.json: CONTEXT = {"stage": "local", "local": "true"}
+cdk.out/local/manifest.json: CONTEXT = {"stage": "local", "local": "true", "discovery": "$(DISCOVERY)"}
 # Ten seconds of the CDK's own rules; the templates for AWS, which these are bent
 # from, are held to them.
 cdk.out/local/manifest.json: VALIDATION = CDK_VALIDATION=false
-cdk.out/local/manifest.json: .local/bin/infra $(call binaries,$(HOST))
+cdk.out/local/manifest.json: .local/bin/infra .local/stamps/discovery $(call binaries,$(HOST))
 	$(synthesise)
 
 # Preflight says which Node.js will do; the banner of the CDK's runtime over version

@@ -2,8 +2,8 @@
 //
 // It is an ordinary program: run it from the project's root and it writes to the
 // folder in CDK_OUTDIR what the context in CDK_CONTEXT_JSON asks for (stage, local,
-// arch, dist; package stacks says what they mean). The CDK's tools then deploy that
-// folder. The binaries of the functions must have been built before.
+// arch, dist, discovery and more; package stacks says what they mean). The CDK's tools
+// then deploy that folder. The binaries of the functions must have been built before.
 //
 // The CDK validates the finished templates, and a finding is an error. That is most
 // of the time a synthesis takes, so it can be left out with CDK_VALIDATION=false

@@ -26,6 +26,7 @@ const (
 	AlbListenerArn     = "network/alb-listener-arn"
 	AlbSecurityGroupID = "network/alb-security-group-id"
 	NamespaceID        = "network/namespace-id"
+	DNSServer          = "network/dns-server" // of the local endpoint only: on AWS the network has one
 
 	APIID            = "platform/api-id"
 	BusName          = "platform/bus-name"

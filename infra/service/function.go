@@ -60,7 +60,7 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
-		f.Env["ALB_URL"] = b.param(param.AlbURL)
+		b.finding(&f)
 		f.Allow = append(f.Allow, networkInterfaces())
 		network = b.network()
 	} else {
@@ -116,8 +116,9 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 
 // network is the part of a function's properties that puts it into the stage's
 // network: no way in, and out only to the balancer and over HTTPS. The subnets have
-// no route but DynamoDB's gateway endpoint, so HTTPS ends there; the endpoint's
-// prefix list cannot be named without a look-up per region.
+// no route but DynamoDB's gateway endpoint, and at most Cloud Map's interface in
+// them, so HTTPS ends there; the endpoint's prefix list cannot be named without a
+// look-up per region.
 func (b *builder) network() *awslambda.FunctionProps {
 	vpc := awsec2.Vpc_FromVpcAttributes(b.scope, jsii.String("Vpc"), &awsec2.VpcAttributes{
 		VpcId:             b.param(param.VpcID),

@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -43,8 +44,9 @@ type Props struct {
 	Consumes   []Event // none: the service has no consumer function
 
 	// CallsServices puts the api function into the network, where it reaches the
-	// balancer and DynamoDB and nothing else.
+	// balancer, DynamoDB and what Discovery needs, and nothing else.
 	CallsServices bool
+	Discovery     string // how it finds them: one of Discoveries
 
 	API, Relay, Consumer Function
 	Schedules            []Schedule
@@ -120,6 +122,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	})
 	s.Routes = b.gateway(s.Live)
 	targets := b.balancer(s.Live)
+	b.register()
 	s.Relay, s.RelayDLQ = b.relay(s.Table)
 	if len(props.Consumes) > 0 {
 		b.consumer(&s)
@@ -148,6 +151,8 @@ func (p Props) validate() error {
 		return fmt.Errorf("service %s: Collection and Host are required", p.Name)
 	case len(p.Routes) == 0:
 		return fmt.Errorf("service %s: no routes", p.Name)
+	case !slices.Contains(Discoveries, p.Discovery):
+		return fmt.Errorf("service %s: discovery %q: it is one of %q", p.Name, p.Discovery, Discoveries)
 	}
 	for _, schedule := range p.Schedules {
 		if schedule.Name == "" || schedule.Every < time.Minute || schedule.Every%time.Minute != 0 {

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
+	"tradewind/infra/param"
 	"tradewind/infra/service"
 )
 
@@ -14,7 +15,7 @@ import (
 // works on the finished stacks: what builds them does not know the difference, so
 // nothing here can reach a template for AWS. Each line has its reason; when the
 // reason goes, the line goes.
-func bend(n network, p platform, services []service.Service) {
+func bend(c Config, n network, p platform, services []service.Service) {
 	// Refused as an unknown type, and the stack with it. Replay uses an archive made
 	// through the API.
 	p.stack.Node().TryRemoveChild(p.archive.Node().Id())
@@ -22,6 +23,16 @@ func bend(n network, p platform, services []service.Service) {
 	// The balancer's DNS name does not resolve. Only the endpoint knows its own port, so
 	// whoever starts it writes the parameter before the first deployment.
 	n.stack.Node().TryRemoveChild(n.albURL.Node().Id())
+
+	// Nor does the private zone, for which this machine would have to ask another name
+	// server. Whoever starts the endpoint serves the zone too, and says where.
+	if c.Discovery == service.DNS {
+		for _, s := range services {
+			if *s.API.IsBoundToVpc() { // it calls others
+				s.API.AddEnvironment(jsii.String("DNS_SERVER"), param.Read(s.Construct, c.Stage, param.DNSServer), nil)
+			}
+		}
+	}
 
 	// Data of a local run is nobody's loss, and what outlives its stack would be in the
 	// way of the next run.

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
+	"tradewind/infra/service"
 )
 
 type network struct {
@@ -28,8 +29,8 @@ const nobodyHere = `{"type":"about:blank","title":"Not Found","status":404,"deta
 
 // newNetwork is the private way from service to service. There is no NAT and no
 // internet gateway: what is in here reaches the balancer and, by its gateway
-// endpoint, this account's DynamoDB tables.
-func newNetwork(stack awscdk.Stack, stage string) network {
+// endpoint, this account's DynamoDB tables; and the registry, where it is asked.
+func newNetwork(stack awscdk.Stack, stage, discovery string) network {
 	vpc := awsec2.NewVpc(stack, jsii.String("Vpc"), &awsec2.VpcProps{
 		IpAddresses: awsec2.IpAddresses_Cidr(jsii.String(cidr)),
 		MaxAzs:      jsii.Number(2),
@@ -50,6 +51,10 @@ func newNetwork(stack awscdk.Stack, stage string) network {
 			Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: jsii.String("*"),
 		})},
 	}))
+
+	if discovery == service.Registry {
+		registryEndpoint(stack, vpc)
+	}
 
 	group := awsec2.NewSecurityGroup(stack, jsii.String("BalancerSecurityGroup"), &awsec2.SecurityGroupProps{
 		Vpc:              vpc,
@@ -79,11 +84,11 @@ func newNetwork(stack awscdk.Stack, stage string) network {
 	// One record for all: <name>-service.<stage>.internal is the balancer, which tells
 	// the services apart by that name.
 	zone := awsroute53.NewPrivateHostedZone(stack, jsii.String("Zone"), &awsroute53.PrivateHostedZoneProps{
-		ZoneName: jsii.String(stage + ".internal"), Vpc: vpc,
+		ZoneName: jsii.String(service.Domain(stage)), Vpc: vpc,
 	})
 	awsroute53.NewCfnRecordSet(stack, jsii.String("EveryService"), &awsroute53.CfnRecordSetProps{
 		HostedZoneId: zone.HostedZoneId(),
-		Name:         jsii.String("*." + stage + ".internal."),
+		Name:         jsii.String("*." + service.Domain(stage) + "."),
 		Type:         jsii.String("A"),
 		AliasTarget: &awsroute53.CfnRecordSet_AliasTargetProperty{
 			DnsName:      balancer.LoadBalancerDnsName(),
@@ -91,7 +96,7 @@ func newNetwork(stack awscdk.Stack, stage string) network {
 		},
 	})
 	namespace := awsservicediscovery.NewHttpNamespace(stack, jsii.String("Namespace"), &awsservicediscovery.HttpNamespaceProps{
-		Name: jsii.String("tradewind-" + stage),
+		Name: jsii.String(service.Namespace(stage)),
 	})
 
 	subnets := *vpc.IsolatedSubnets()
@@ -107,6 +112,26 @@ func newNetwork(stack awscdk.Stack, stage string) network {
 	output(stack, "AlbName", balancer.LoadBalancerName())
 	output(stack, "AlbDnsName", balancer.LoadBalancerDnsName())
 	return network{stack: stack, albURL: albURL}
+}
+
+// registryEndpoint brings Cloud Map's data plane into the network, under the name
+// that it has everywhere. It is paid by the hour in each of the two subnets, which is
+// why only who asks the registry has it. Who may ask what is decided by the roles.
+func registryEndpoint(stack awscdk.Stack, vpc awsec2.Vpc) {
+	group := awsec2.NewSecurityGroup(stack, jsii.String("RegistrySecurityGroup"), &awsec2.SecurityGroupProps{
+		Vpc:              vpc,
+		Description:      jsii.String("Endpoint of the service registry"),
+		AllowAllOutbound: jsii.Bool(false), // it answers, and begins nothing
+	})
+	group.AddIngressRule(awsec2.Peer_Ipv4(jsii.String(cidr)), awsec2.Port_Tcp(jsii.Number(443)), jsii.String("the network itself"), nil)
+	vpc.AddInterfaceEndpoint(jsii.String("Registry"), &awsec2.InterfaceVpcEndpointOptions{
+		// Not its namesake without "data", which has every operation but these.
+		Service:           awsec2.InterfaceVpcEndpointAwsService_CLOUD_MAP_DATA_SERVICE_DISCOVERY(),
+		Subnets:           &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
+		SecurityGroups:    &[]awsec2.ISecurityGroup{group},
+		Open:              jsii.Bool(false), // the rule is written above
+		PrivateDnsEnabled: jsii.Bool(true),
+	})
 }
 
 func output(stack awscdk.Stack, key string, value *string) {

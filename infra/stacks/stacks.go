@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -26,6 +27,10 @@ type Config struct {
 	Local bool   // for the local endpoint, see local.go
 	Arch  string // GOARCH of the functions; default arm64, locally this machine's
 	Dist  string // folder of the binaries; default build
+
+	// Discovery is how services find each other: one of service.Discoveries, whose
+	// first is the default.
+	Discovery string
 
 	// StripeSecretARN is that of the secret with Stripe's API key. Without it
 	// payments go to the sandbox, which moves no money.
@@ -52,6 +57,7 @@ func FromContext(app constructs.Node) Config {
 		arch = runtime.GOARCH
 	}
 	c.Stage, c.Arch, c.Dist = text("stage", "dev"), text("arch", arch), text("dist", "build")
+	c.Discovery = text("discovery", "")
 	c.StripeSecretARN, c.MailFrom, c.AdminEmail = text("stripeSecretArn", ""), text("mailFrom", ""), text("adminEmail", "")
 	return c
 }
@@ -89,7 +95,13 @@ func Build(app awscdk.App, c Config) error {
 	if c.StripeSecretARN != "" && !strings.HasPrefix(c.StripeSecretARN, "arn:") {
 		return fmt.Errorf("stripeSecretArn %q: the whole ARN of the secret is needed, which the permission names", c.StripeSecretARN)
 	}
-	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c.Stage)
+	if c.Discovery == "" {
+		c.Discovery = service.Discoveries[0]
+	}
+	if !slices.Contains(service.Discoveries, c.Discovery) {
+		return fmt.Errorf("discovery %q: services find each other by one of %q", c.Discovery, service.Discoveries)
+	}
+	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c.Stage, c.Discovery)
 	p := newPlatform(newStack(app, c, "platform", "Event bus, HTTP API and user pool"), c)
 	var made []service.Service
 	for _, s := range services {
@@ -97,11 +109,11 @@ func Build(app awscdk.App, c Config) error {
 		stack.AddStackDependency(n.stack, jsii.String("reads its parameters"))
 		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
 		props := s.props(stack, c)
-		props.Name, props.Stage, props.Arch, props.Dist = s.name, c.Stage, c.Arch, c.Dist
+		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Discovery
 		made = append(made, service.New(stack, "Service", props))
 	}
 	if c.Local {
-		bend(n, p, made)
+		bend(c, n, p, made)
 	}
 	return nil
 }

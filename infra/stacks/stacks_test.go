@@ -92,41 +92,46 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 		"platform: AWS::Cognito::UserPool.DeletionProtection",
 		"platform: AWS::Events::Archive missing",
 	}
-	found := map[string]int{}
-	aws, local := onAWS(), locally()
-	for stack, tpl := range aws {
+	if diff := cmp.Diff(want, differences(onAWS(), locally(), "every service")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// differences lists what is otherwise in other templates of the same stacks, once
+// each. All that are no shared stack go by one name.
+func differences(from, to map[string]template, service string) []string {
+	found := map[string]bool{}
+	for stack, tpl := range from {
 		where := stack
 		if stack != "network" && stack != "platform" {
-			where = "every service"
+			where = service
 		}
 		for id, r := range tpl.Resources {
-			l, ok := local[stack].Resources[id]
+			other, ok := to[stack].Resources[id]
 			what := where + ": " + r.Type
 			switch {
 			case !ok && r.Type == "AWS::SSM::Parameter":
-				found[what+" "+strings.TrimPrefix(r.at("Name").(string), "/tradewind/"+stage)+" missing"]++
+				found[what+" "+strings.TrimPrefix(r.at("Name").(string), "/tradewind/"+stage)+" missing"] = true
 				continue
 			case !ok:
-				found[what+" missing"]++
+				found[what+" missing"] = true
 				continue
-			case l.DeletionPolicy != r.DeletionPolicy:
-				found[what+" deletion"]++
+			case other.DeletionPolicy != r.DeletionPolicy:
+				found[what+" deletion"] = true
 			}
 			for property := range r.Properties {
-				if !cmp.Equal(r.Properties[property], l.Properties[property]) {
-					found[what+"."+property]++
+				if !cmp.Equal(r.Properties[property], other.Properties[property]) {
+					found[what+"."+property] = true
 				}
 			}
 		}
-		for id := range local[stack].Resources {
+		for id, r := range to[stack].Resources {
 			if _, ok := tpl.Resources[id]; !ok {
-				t.Errorf("%s exists only locally in %s", id, stack)
+				found[where+": "+r.Type+" added"] = true
 			}
 		}
 	}
-	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(found))); diff != "" {
-		t.Error(diff)
-	}
+	return slices.Sorted(maps.Keys(found))
 }
 
 // What moves real money and sends real mail is asked for, and then has exactly the
@@ -174,6 +179,7 @@ func TestConfig(t *testing.T) {
 		"a stage's name is too long for a target group": {Stage: "production1", Arch: "arm64"},
 		"a stage's name is not a DNS label":             {Stage: "Dev", Arch: "arm64"},
 		"Lambda does not run it":                        {Stage: "dev", Arch: "riscv64"},
+		"there is no such way of discovery":             {Stage: "dev", Arch: "arm64", Discovery: "consul"},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -235,7 +241,7 @@ func TestFunctions(t *testing.T) {
 		"notifications/api": {"JWKS_URL"},
 		"payments/api":      {"JWKS_URL"},
 		"users/api":         {"JWKS_URL", "USER_POOL_ID"},
-		"orders/api":        {"ALB_URL", "PAYMENT_PROVIDER"}, // no way to the internet, so no JWKS_URL
+		"orders/api":        {"DISCOVERY_MODE", "ALB_URL", "PAYMENT_PROVIDER"}, // no way to the internet, so no JWKS_URL
 		"orders/sweeper":    {"ORDER_TIMEOUT"},
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
 	}
@@ -605,11 +611,13 @@ func TestRoutes(t *testing.T) {
 	})
 }
 
+// hosts are the names by which services know each other.
+var hosts = map[string]string{
+	"users": "user-service", "catalog": "catalog-service", "inventory": "inventory-service",
+	"orders": "order-service", "payments": "payment-service", "notifications": "notification-service",
+}
+
 func TestBalancerRules(t *testing.T) {
-	hosts := map[string]string{
-		"users": "user-service", "catalog": "catalog-service", "inventory": "inventory-service",
-		"orders": "order-service", "payments": "payment-service", "notifications": "notification-service",
-	}
 	targets(t, func(t *testing.T, all map[string]template) {
 		priorities, got := map[any]string{}, map[string]string{}
 		for stack, tpl := range all {

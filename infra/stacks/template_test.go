@@ -180,22 +180,30 @@ func functions(all map[string]template) []function {
 
 // grants lists what a function's role may do, each as "action on resource".
 func (f function) grants(t template) []string {
-	role := ref(f.at("Role"))
 	var list []string
+	for _, statement := range f.statements(t) {
+		for _, action := range oneOrMany(statement["Action"]) {
+			for _, res := range oneOrMany(statement["Resource"]) {
+				list = append(list, fmt.Sprint(action, " on ", t.describe(res)))
+			}
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// statements are those of a function's role.
+func (f function) statements(t template) []map[string]any {
+	role := ref(f.at("Role"))
+	var list []map[string]any
 	for _, p := range t.of("AWS::IAM::Policy") {
 		if ref(p.at("Roles", 0)) != role {
 			continue
 		}
 		for _, s := range p.at("PolicyDocument", "Statement").([]any) {
-			statement := s.(map[string]any)
-			for _, action := range oneOrMany(statement["Action"]) {
-				for _, res := range oneOrMany(statement["Resource"]) {
-					list = append(list, fmt.Sprint(action, " on ", t.describe(res)))
-				}
-			}
+			list = append(list, s.(map[string]any))
 		}
 	}
-	slices.Sort(list)
 	return list
 }
 

@@ -1,7 +1,9 @@
 // Command up runs the whole platform on this machine: it builds and deploys it to a
 // local AWS endpoint, fills it, and places one order.
 //
-//	go run ./localstack/cmd/up [-port 4566] [-dir .local] [-oneshot] [-- command args…]
+//	go run ./localstack/cmd/up [-port 4566] [-dir .local] [-discovery loadbalancer] [-oneshot] [-- command args…]
+//
+// -discovery says how services find each other: loadbalancer, registry or dns.
 //
 // It then stays until Ctrl-C. With -oneshot it ends after the order, with success
 // only if that was confirmed. With a command it runs that against the platform, told
@@ -22,6 +24,7 @@ func main() {
 	var o up.Options
 	flag.IntVar(&o.Port, "port", 4566, "`port` of the endpoint on 127.0.0.1")
 	flag.StringVar(&o.Dir, "dir", ".local", "`folder` for logs, state and outputs.json")
+	flag.StringVar(&o.Discovery, "discovery", "loadbalancer", "how services find each other: loadbalancer, registry or dns")
 	flag.BoolVar(&o.OneShot, "oneshot", false, "end after the order")
 	flag.Parse()
 	o.Command = flag.Args()

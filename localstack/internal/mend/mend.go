@@ -31,14 +31,24 @@ func BalancerURL(endpoint, name string) string {
 // stack does: here its DNS name does not resolve, and only who started the endpoint
 // knows the port. Call it before the service stacks are deployed, for they read it.
 func BalancerAddress(ctx context.Context, cfg aws.Config, parameter, address string) error {
+	return publish(ctx, cfg, parameter, address, "the load balancer's address")
+}
+
+// NameServer publishes where the private zone is served, which on AWS every network
+// does by itself. Call it at the same time.
+func NameServer(ctx context.Context, cfg aws.Config, parameter, address string) error {
+	return publish(ctx, cfg, parameter, address, "the name server's address")
+}
+
+func publish(ctx context.Context, cfg aws.Config, parameter, value, what string) error {
 	_, err := ssm.NewFromConfig(cfg).PutParameter(ctx, &ssm.PutParameterInput{
 		Name:      aws.String(parameter),
-		Value:     aws.String(address),
+		Value:     aws.String(value),
 		Type:      ssmtypes.ParameterTypeString,
 		Overwrite: aws.Bool(true),
 	})
 	if err != nil {
-		return fmt.Errorf("publish the load balancer's address: %w", err)
+		return fmt.Errorf("publish %s: %w", what, err)
 	}
 	return nil
 }

@@ -15,8 +15,10 @@ import (
 	"os"
 	"time"
 
+	"tradewind/localstack/internal/albnode"
 	"tradewind/localstack/internal/cdk"
 	"tradewind/localstack/internal/command"
+	"tradewind/localstack/internal/dnszone"
 	"tradewind/localstack/internal/endpoint"
 	"tradewind/localstack/internal/fault"
 	"tradewind/localstack/internal/firstorder"
@@ -38,6 +40,8 @@ const (
 	stacks   = "tradewind-" + stage + "-"
 	balancer = "tradewind-" + stage
 	albURL   = "/tradewind/" + stage + "/network/alb-url"
+	dnsAt    = "/tradewind/" + stage + "/network/dns-server"
+	domain   = stage + ".internal"
 )
 
 // lateDeath is how long a failed step waits to learn whether the endpoint died
@@ -46,10 +50,11 @@ const lateDeath = time.Second
 
 // Options say what to do.
 type Options struct {
-	Port    int
-	Dir     string   // for the state of the run, relative to the project's root
-	OneShot bool     // end after the order
-	Command []string // to run against the platform, instead of staying
+	Port      int
+	Dir       string   // for the state of the run, relative to the project's root
+	Discovery string   // how services find each other, as the stacks name it; empty is their default
+	OneShot   bool     // end after the order
+	Command   []string // to run against the platform, instead of staying
 }
 
 // run is one run on its way.
@@ -58,6 +63,8 @@ type run struct {
 	board    *progress.Board
 	files    *workspace.Workspace
 	endpoint *endpoint.Endpoint
+	zone     *dnszone.Server
+	node     *albnode.Node
 	stacks   cdk.Outputs
 	outputs  outputs.Outputs
 	shop     *shop.Client
@@ -139,7 +146,7 @@ func (r *run) bringUp(ctx context.Context, cancel context.CancelCauseFunc) error
 	}{
 		{"tools", r.make("tools")},
 		{"build", r.make("build")},
-		{"synth", r.make("synth-local")},
+		{"synth", r.make("synth-local", "DISCOVERY="+r.Discovery)},
 		{"endpoint", func(ctx context.Context, log string, _ func(string)) (string, error) {
 			return r.startEndpoint(ctx, cancel, log)
 		}},
@@ -174,11 +181,11 @@ func (r *run) advise(step string, err error) error {
 	return fault.New(err, "see what the functions logged, in "+r.files.Shown(r.files.Log("endpoint")), "step %s failed: %v", step, err)
 }
 
-// make is a step that is a target of the Makefile.
-func (r *run) make(target string) func(context.Context, string, func(string)) (string, error) {
+// make is a step that is a target of the Makefile, with variables behind it.
+func (r *run) make(target ...string) func(context.Context, string, func(string)) (string, error) {
 	return func(ctx context.Context, log string, _ func(string)) (string, error) {
 		return "", command.Run(ctx, command.Spec{
-			Args: []string{"make", target},
+			Args: append([]string{"make"}, target...),
 			Dir:  r.files.Root,
 			Log:  log,
 			Do:   "mend what it says and run again",
@@ -214,7 +221,30 @@ func (r *run) bootstrap(ctx context.Context, log string, _ func(string)) (string
 		return "", err
 	}
 	address := mend.BalancerURL(r.endpoint.URL(), balancer)
-	return "", mend.BalancerAddress(ctx, r.aws(), albURL, address)
+	if err := mend.BalancerAddress(ctx, r.aws(), albURL, address); err != nil {
+		return "", err
+	}
+	if r.Discovery != "dns" {
+		return "", nil
+	}
+	if err := r.serveZone(address); err != nil {
+		return "", err
+	}
+	return "zone served at " + r.zone.Addr(), mend.NameServer(ctx, r.aws(), dnsAt, r.zone.Addr())
+}
+
+// serveZone stands in for the network's name server: every name of the private zone is
+// the balancer, as it is on AWS.
+func (r *run) serveZone(address string) error {
+	var err error
+	if r.node, err = albnode.Listen(address); err != nil {
+		return err
+	}
+	if r.zone, err = dnszone.Listen(domain); err != nil {
+		return err
+	}
+	r.zone.Set(dnszone.Any, time.Minute, r.node.Addr())
+	return nil
 }
 
 func (r *run) deploy(ctx context.Context, log string, _ func(string)) (string, error) {
@@ -302,6 +332,12 @@ func (r *run) stop() {
 	}
 	if r.endpoint != nil {
 		r.endpoint.Stop()
+	}
+	if r.zone != nil {
+		r.zone.Close()
+	}
+	if r.node != nil {
+		r.node.Close()
 	}
 }
 

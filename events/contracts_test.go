@@ -23,6 +23,7 @@ import (
 	"tradewind/events/notifications"
 	"tradewind/events/orders"
 	"tradewind/events/payments"
+	"tradewind/events/status"
 	"tradewind/events/users"
 )
 
@@ -62,6 +63,8 @@ var contracts = []contract{
 	of[payments.RefundedV1]("payments", "payment.refunded", 1),
 	of[notifications.SentV1]("notifications", "notification.sent", 1),
 	of[notifications.FailedV1]("notifications", "notification.failed", 1),
+	of[status.DegradedV1]("status", "service.degraded", 1),
+	of[status.RecoveredV1]("status", "service.recovered", 1),
 }
 
 // example is where the example of a contract is.
@@ -128,6 +131,7 @@ func zeroFields(v reflect.Value, path string) []string {
 	switch {
 	case v.IsZero():
 		return []string{path}
+	case v.Type() == reflect.TypeFor[events.Timestamp](): // whose inside is time.Time's own
 	case v.Kind() == reflect.Struct:
 		var zero []string
 		for i := range v.NumField() {

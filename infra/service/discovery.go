@@ -28,7 +28,7 @@ func Domain(stage string) string { return stage + ".internal" }
 // finding gives a function that calls other services what its way to them needs, and
 // nothing of the other ways. Its code is the same in all of them.
 func (b *builder) finding(f *Function) {
-	f.Env["DISCOVERY_MODE"] = jsii.String(b.Discovery)
+	f.Env = with(f.Env, map[string]*string{"DISCOVERY_MODE": jsii.String(b.Discovery)})
 	switch b.Discovery {
 	case Registry:
 		f.Env["DISCOVERY_NAMESPACE"] = jsii.String(Namespace(b.Stage))

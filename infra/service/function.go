@@ -60,13 +60,19 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
-		b.finding(&f)
-		f.Allow = append(f.Allow, networkInterfaces())
-		network = b.network()
+		f, network = b.callsServices("api", f)
 	} else {
 		f.Env["JWKS_URL"] = b.param(param.PoolKeysURL)
 	}
 	return b.function("api", table, f, network)
+}
+
+// callsServices is a function with what it needs to reach other services, and its
+// place in the network.
+func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.FunctionProps) {
+	b.finding(&f)
+	f.Allow = append(f.Allow, networkInterfaces())
+	return f, b.network(fn)
 }
 
 // function makes a function with a role and a log group of its own. The role gets
@@ -119,17 +125,19 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 // no route but DynamoDB's gateway endpoint, and at most Cloud Map's interface in
 // them, so HTTPS ends there; the endpoint's prefix list cannot be named without a
 // look-up per region.
-func (b *builder) network() *awslambda.FunctionProps {
-	vpc := awsec2.Vpc_FromVpcAttributes(b.scope, jsii.String("Vpc"), &awsec2.VpcAttributes{
-		VpcId:             b.param(param.VpcID),
-		AvailabilityZones: jsii.Strings("a", "b"), // stands for the two subnets; never reaches the template
-		IsolatedSubnetIds: &[]*string{b.param(param.SubnetA), b.param(param.SubnetB)},
-	})
+func (b *builder) network(fn string) *awslambda.FunctionProps {
+	if b.vpc == nil {
+		b.vpc = awsec2.Vpc_FromVpcAttributes(b.scope, jsii.String("Vpc"), &awsec2.VpcAttributes{
+			VpcId:             b.param(param.VpcID),
+			AvailabilityZones: jsii.Strings("a", "b"), // stands for the two subnets; never reaches the template
+			IsolatedSubnetIds: &[]*string{b.param(param.SubnetA), b.param(param.SubnetB)},
+		})
+	}
 	// Rules inside the group's own resource: the construct for groups would make one
 	// resource each, because it does not know the balancer's group by value.
-	group := awsec2.NewCfnSecurityGroup(b.scope, jsii.String("ApiSecurityGroup"), &awsec2.CfnSecurityGroupProps{
-		GroupDescription: jsii.String("Calls of the " + b.Name + " api to other services"),
-		VpcId:            vpc.VpcId(),
+	group := awsec2.NewCfnSecurityGroup(b.scope, jsii.String(title(fn)+"SecurityGroup"), &awsec2.CfnSecurityGroupProps{
+		GroupDescription: jsii.String("Calls of the " + b.Name + " " + fn + " to other services"),
+		VpcId:            b.vpc.VpcId(),
 		SecurityGroupEgress: &[]*awsec2.CfnSecurityGroup_EgressProperty{{
 			Description:                jsii.String("internal load balancer"),
 			IpProtocol:                 jsii.String("tcp"),
@@ -145,10 +153,10 @@ func (b *builder) network() *awslambda.FunctionProps {
 		}},
 	})
 	return &awslambda.FunctionProps{
-		Vpc:        vpc,
+		Vpc:        b.vpc,
 		VpcSubnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
 		SecurityGroups: &[]awsec2.ISecurityGroup{
-			awsec2.SecurityGroup_FromSecurityGroupId(b.scope, jsii.String("ApiGroup"), group.AttrGroupId(),
+			awsec2.SecurityGroup_FromSecurityGroupId(b.scope, jsii.String(title(fn)+"Group"), group.AttrGroupId(),
 				&awsec2.SecurityGroupImportOptions{Mutable: jsii.Bool(false)}),
 		},
 	}

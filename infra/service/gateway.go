@@ -12,15 +12,15 @@ import (
 // gateway puts the service's operations on the platform's HTTP API.
 //
 // Each operation is a route of its own, with the authorizer where the contract asks
-// for a sign-in. Behind them, without authorizer, ANY on the collection and below
-// goes to the same function, so that an unknown path or method is answered by the
-// service with its problem document and not by the gateway with its own.
+// for a sign-in. Behind them, without authorizer, ANY on the base and below goes to
+// the same function, so that an unknown path or method is answered by the service with
+// its problem document and not by the gateway with its own. One service answers so for
+// what is below no base at all.
 //
 // The authorizer belongs to the service: one shared by all would make their stacks
 // depend on each other, and its name must be unique within the API.
 func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 	api := b.param(param.APIID)
-	base := "/api/" + b.Collection
 
 	integration := awsapigatewayv2.NewCfnIntegration(b.scope, jsii.String("Integration"), &awsapigatewayv2.CfnIntegrationProps{
 		ApiId:                api,
@@ -39,25 +39,15 @@ func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 			Audience: &[]*string{b.param(param.UserPoolClientID)},
 		},
 	})
-	awslambda.NewCfnPermission(b.scope, jsii.String("GatewayMayInvoke"), &awslambda.CfnPermissionProps{
-		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: live.FunctionArn(),
-		Principal:    jsii.String("apigateway.amazonaws.com"),
-		SourceArn: b.stack.FormatArn(&awscdk.ArnComponents{
-			Service:      jsii.String("execute-api"),
-			Resource:     api,
-			ResourceName: jsii.String("*/*" + base + "*"),
-		}),
-	})
+	b.gatewayMayInvoke("GatewayMayInvoke", live, "*/*"+b.Base+"*")
 
 	routes := append([]Route{Public("GET", "/openapi.json"), Public("ANY", ""), Public("ANY", "/{proxy+}")}, b.Routes...)
 	target := awscdk.Fn_Join(jsii.String("/"), &[]*string{jsii.String("integrations"), integration.Ref()})
 	made := make([]awsapigatewayv2.CfnRoute, 0, len(routes))
 	for _, r := range routes {
-		key := r.Method + " " + base + r.Path
 		props := &awsapigatewayv2.CfnRouteProps{
 			ApiId:             api,
-			RouteKey:          jsii.String(key),
+			RouteKey:          jsii.String(r.Method + " " + b.Base + r.Path),
 			AuthorizationType: jsii.String("NONE"),
 			Target:            target,
 		}
@@ -67,5 +57,29 @@ func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 		}
 		made = append(made, awsapigatewayv2.NewCfnRoute(b.scope, jsii.String("Route "+r.Method+" "+r.Path), props))
 	}
+	if b.Default {
+		b.gatewayMayInvoke("DefaultMayInvoke", live, "*/$default")
+		made = append(made, awsapigatewayv2.NewCfnRoute(b.scope, jsii.String("Route default"), &awsapigatewayv2.CfnRouteProps{
+			ApiId:             api,
+			RouteKey:          jsii.String("$default"),
+			AuthorizationType: jsii.String("NONE"),
+			Target:            target,
+		}))
+	}
 	return made
+}
+
+// gatewayMayInvoke lets the gateway call the function for routes, which are named
+// behind their stage.
+func (b *builder) gatewayMayInvoke(id string, live awslambda.Alias, routes string) {
+	awslambda.NewCfnPermission(b.scope, jsii.String(id), &awslambda.CfnPermissionProps{
+		Action:       jsii.String("lambda:InvokeFunction"),
+		FunctionName: live.FunctionArn(),
+		Principal:    jsii.String("apigateway.amazonaws.com"),
+		SourceArn: b.stack.FormatArn(&awscdk.ArnComponents{
+			Service:      jsii.String("execute-api"),
+			Resource:     b.param(param.APIID),
+			ResourceName: jsii.String(routes),
+		}),
+	})
 }

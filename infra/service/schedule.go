@@ -10,11 +10,15 @@ import (
 	"github.com/aws/jsii-runtime-go"
 )
 
-// Schedule is a function of the service that runs by the clock. It works through
-// the table's sparse index of what is due.
+// Schedule is a function of the service that runs by the clock.
 type Schedule struct {
 	Name  string        // "sweeper": the function's folder
 	Every time.Duration // whole minutes
+	// Due makes the table keep a sparse index of what is due, and lets the function
+	// work through it.
+	Due bool
+	// CallsServices puts the function into the network, as that of Props does the api.
+	CallsServices bool
 	Function
 }
 
@@ -23,8 +27,15 @@ type Schedule struct {
 // known is that runs fail, so that is an alarm.
 func (b *builder) scheduled(s *Service, schedule Schedule) {
 	f := schedule.Function.over(sweepDefaults)
-	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, dueIndex)), f.Allow...)
-	fn := b.function(schedule.Name, s.Table, f, nil)
+	f.Allow = append(useTable(s.Table), f.Allow...)
+	if schedule.Due {
+		f.Allow = append(f.Allow, queryIndex(s.Table, dueIndex))
+	}
+	var network *awslambda.FunctionProps
+	if schedule.CallsServices {
+		f, network = b.callsServices(schedule.Name, f)
+	}
+	fn := b.function(schedule.Name, s.Table, f, network)
 	awslambda.NewCfnEventInvokeConfig(b.scope, jsii.String(title(schedule.Name)+"Invocation"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:         fn.FunctionName(),
 		Qualifier:            jsii.String("$LATEST"),

@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
@@ -39,9 +40,13 @@ type Props struct {
 
 	Name       string  // "orders": folder of the functions, source of the events
 	Collection string  // "orders": the routes are /api/<Collection>…
+	Base       string  // where the routes are if not there: "/health"
 	Host       string  // "order-service": the name in discovery and behind the balancer
 	Routes     []Route // operations of the OpenAPI document; openapi.json itself is implied
 	Consumes   []Event // none: the service has no consumer function
+
+	// Default makes the api function answer what the gateway has no route for.
+	Default bool
 
 	// CallsServices puts the api function into the network, where it reaches the
 	// balancer, DynamoDB and what Discovery needs, and nothing else.
@@ -52,9 +57,9 @@ type Props struct {
 	Schedules            []Schedule
 }
 
-// Route is one operation at the gateway, below the collection.
+// Route is one operation at the gateway, below the base.
 type Route struct {
-	Method, Path string // "GET", "/{id}"; the path of the collection itself is ""
+	Method, Path string // "GET", "/{id}"; the path of the base itself is ""
 	SignedIn     bool   // the gateway refuses a request without a valid token
 }
 
@@ -100,6 +105,7 @@ type builder struct {
 	Props
 	scope constructs.Construct
 	stack awscdk.Stack
+	vpc   awsec2.IVpc // nil until a function is put into it
 }
 
 // names must leave room: a target group's is "tw-<stage>-<name>", at most 32 characters.
@@ -110,6 +116,9 @@ var name = regexp.MustCompile(`^[a-z][a-z0-9-]{1,18}[a-z0-9]$`)
 func New(scope constructs.Construct, id string, props Props) Service {
 	if err := props.validate(); err != nil {
 		panic(err)
+	}
+	if props.Base == "" {
+		props.Base = "/api/" + props.Collection
 	}
 	b := &builder{Props: props, scope: constructs.NewConstruct(scope, jsii.String(id)), stack: awscdk.Stack_Of(scope)}
 	s := Service{Construct: b.scope}
@@ -147,8 +156,8 @@ func (p Props) validate() error {
 	switch {
 	case !name.MatchString(p.Name):
 		return fmt.Errorf("service %q: a name has 3 to 20 of a-z, 0-9 and -", p.Name)
-	case p.Collection == "" || p.Host == "":
-		return fmt.Errorf("service %s: Collection and Host are required", p.Name)
+	case (p.Collection == "") == (p.Base == "") || p.Host == "":
+		return fmt.Errorf("service %s: Host and one of Collection and Base are required", p.Name)
 	case len(p.Routes) == 0:
 		return fmt.Errorf("service %s: no routes", p.Name)
 	case !slices.Contains(Discoveries, p.Discovery):

@@ -1,6 +1,8 @@
 package service
 
 import (
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -25,7 +27,7 @@ func (b *builder) table() awsdynamodb.TableV2 {
 		SortKey:        key(index + "SK"),
 		ProjectionType: awsdynamodb.ProjectionType_ALL,
 	}}
-	if len(b.Schedules) > 0 {
+	if slices.ContainsFunc(b.Schedules, func(s Schedule) bool { return s.Due }) {
 		indexes = append(indexes, &awsdynamodb.GlobalSecondaryIndexPropsV2{
 			IndexName:      jsii.String(dueIndex),
 			PartitionKey:   key(dueIndex + "PK"),

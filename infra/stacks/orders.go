@@ -35,6 +35,7 @@ func ordersService(_ awscdk.Stack, c Config) service.Props {
 		Schedules: []service.Schedule{{
 			Name:  "sweeper",
 			Every: time.Minute,
+			Due:   true,
 			Function: service.Function{Env: map[string]*string{
 				"ORDER_TIMEOUT": jsii.String("15m"),
 			}},

@@ -8,7 +8,7 @@ import (
 
 // services are the stage's services, one stack each. The functions say what differs
 // from the house rules; they get the stack because a value of another stack is read
-// where it is used.
+// where it is used. Status comes last: it watches those before it.
 var services = []struct {
 	name  string
 	props func(awscdk.Stack, Config) service.Props
@@ -19,4 +19,5 @@ var services = []struct {
 	{"orders", ordersService},
 	{"payments", paymentsService},
 	{"users", usersService},
+	{"status", statusService},
 }

@@ -40,6 +40,8 @@ type Config struct {
 	MailFrom string
 	// AdminEmail is where mails to the shop itself go.
 	AdminEmail string
+
+	hosts []string // of the services built so far
 }
 
 // FromContext reads the configuration from the app's context, where the CDK's tools
@@ -111,6 +113,7 @@ func Build(app awscdk.App, c Config) error {
 		props := s.props(stack, c)
 		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Discovery
 		made = append(made, service.New(stack, "Service", props))
+		c.hosts = append(c.hosts, props.Host)
 	}
 	if c.Local {
 		bend(c, n, p, made)

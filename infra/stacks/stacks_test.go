@@ -244,7 +244,11 @@ func TestFunctions(t *testing.T) {
 		"orders/api":        {"DISCOVERY_MODE", "ALB_URL", "PAYMENT_PROVIDER"}, // no way to the internet, so no JWKS_URL
 		"orders/sweeper":    {"ORDER_TIMEOUT"},
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
+		"status/api":        {"SERVICES"},
+		"status/consumer":   {"SERVICES", "NAMESPACE_ID"},
+		"status/prober":     {"SERVICES", "DISCOVERY_MODE", "ALB_URL"},
 	}
+	callers := []string{"orders/api", "status/prober"}
 	targets(t, func(t *testing.T, all map[string]template) {
 		for _, f := range functions(all) {
 			vars := slices.Sorted(slices.Values(slices.Concat(house, want[f.kind], want[f.String()])))
@@ -261,7 +265,7 @@ func TestFunctions(t *testing.T) {
 			if logs.at("LogGroupName") != "/aws/lambda/"+f.at("FunctionName").(string) || logs.at("RetentionInDays") != 30.0 {
 				t.Errorf("%s: logs go to %v and stay %v days", f, logs.at("LogGroupName"), logs.at("RetentionInDays"))
 			}
-			if inside := f.at("VpcConfig") != nil; inside != (f.String() == "orders/api") {
+			if inside := f.at("VpcConfig") != nil; inside != slices.Contains(callers, f.String()) {
 				t.Errorf("%s: in the network: %v", f, inside)
 			}
 		}
@@ -285,6 +289,7 @@ func TestLeastPrivilege(t *testing.T) {
 			return append([]string{listed}, data...)
 		},
 		"sweeper": func(function) []string { return append([]string{"dynamodb:Query on GlobalTable/index/GSI2"}, data...) },
+		"prober":  func(function) []string { return data },
 		"relay": func(f function) []string {
 			return []string{
 				"dynamodb:DescribeStream on GlobalTable.StreamArn", "dynamodb:GetRecords on GlobalTable.StreamArn",
@@ -303,11 +308,18 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	kinds["poolkeys"] = func(function) []string { return nil }
 	pool := "arn:{AWS::Partition}:cognito-idp:{AWS::Region}:{AWS::AccountId}:userpool/{platform/user-pool-id}"
+	registered := "arn:{AWS::Partition}:servicediscovery:{AWS::Region}:{AWS::AccountId}:service/*"
+	// Lambda attaches the function to the network with these; what they act on does not exist yet.
+	network := []string{
+		"ec2:AssignPrivateIpAddresses on *", "ec2:CreateNetworkInterface on *", "ec2:DeleteNetworkInterface on *",
+		"ec2:DescribeNetworkInterfaces on *", "ec2:DescribeSubnets on *", "ec2:UnassignPrivateIpAddresses on *",
+	}
 	extra := map[string][]string{
-		// Lambda attaches the function to the network with these; what they act on does not exist yet.
-		"orders/api": {
-			"ec2:AssignPrivateIpAddresses on *", "ec2:CreateNetworkInterface on *", "ec2:DeleteNetworkInterface on *",
-			"ec2:DescribeNetworkInterfaces on *", "ec2:DescribeSubnets on *", "ec2:UnassignPrivateIpAddresses on *",
+		"orders/api":    network,
+		"status/prober": network,
+		"status/consumer": {
+			"servicediscovery:ListInstances on " + registered, "servicediscovery:ListServices on *",
+			"servicediscovery:UpdateInstanceCustomHealthStatus on " + registered,
 		},
 		"users/api": {
 			"cognito-idp:AdminCreateUser on " + pool, "cognito-idp:AdminDeleteUser on " + pool,
@@ -475,12 +487,14 @@ func TestRules(t *testing.T) {
 		"orders":        {"payment.captured", "payment.declined", "payment.refunded", "stock.rejected", "user.deleted"},
 		"payments":      {"order.cancelled", "stock.reserved"},
 		"notifications": {"order.cancelled", "order.confirmed", "order.created", "payment.refunded", "stock.depleted", "user.deleted", "user.registered", "user.updated"},
+		"status":        {"service.degraded", "service.recovered"},
 	}
 	sources := map[string][]string{
 		"inventory":     {"catalog", "orders"},
 		"orders":        {"inventory", "payments", "users"},
 		"payments":      {"inventory", "orders"},
 		"notifications": {"inventory", "orders", "payments", "users"},
+		"status":        {"status"},
 	}
 	targets(t, func(t *testing.T, all map[string]template) {
 		got, gotSources := map[string][]string{}, map[string][]string{}
@@ -572,6 +586,12 @@ func TestRoutes(t *testing.T) {
 
 		"GET /api/notifications":      signedIn,
 		"GET /api/notifications/{id}": signedIn,
+
+		"GET /health":              anyone,
+		"GET /health/openapi.json": anyone,
+		"ANY /health":              anyone,
+		"ANY /health/{proxy+}":     anyone,
+		"$default":                 anyone, // so that a path of no service is answered as all others are
 	}
 	for _, collection := range []string{"users", "products", "stock", "orders", "payments", "notifications"} {
 		want["GET /api/"+collection+"/openapi.json"] = anyone
@@ -615,6 +635,7 @@ func TestRoutes(t *testing.T) {
 var hosts = map[string]string{
 	"users": "user-service", "catalog": "catalog-service", "inventory": "inventory-service",
 	"orders": "order-service", "payments": "payment-service", "notifications": "notification-service",
+	"status": "status-service",
 }
 
 func TestBalancerRules(t *testing.T) {
@@ -637,6 +658,12 @@ func TestBalancerRules(t *testing.T) {
 				if len(g.DependsOn) == 0 {
 					t.Errorf("%s/%s is made before the balancer may call its target", stack, id)
 				}
+				if g.at("HealthCheckEnabled") != true || g.at("HealthCheckPath") != "/health/ready" || g.at("Matcher", "HttpCode") != "200" {
+					t.Errorf("%s/%s: the balancer asks %v for %v", stack, id, g.at("HealthCheckPath"), g.at("Matcher"))
+				}
+				if every := g.at("HealthCheckIntervalSeconds").(float64); every < 60 || every <= g.at("HealthCheckTimeoutSeconds").(float64) {
+					t.Errorf("%s/%s is paid for every %v s", stack, id, every)
+				}
 			}
 		}
 		if diff := cmp.Diff(hosts, got); diff != "" {
@@ -658,8 +685,9 @@ func TestInvokePermissions(t *testing.T) {
 					t.Errorf("%s/%s opens more than the alias", stack, id)
 				}
 				arn := tpl.describe(p.at("SourceArn"))
-				ok := regexp.MustCompile(`:\{platform/api-id\}/\*/\*/api/[a-z]+\*$|:targetgroup/tw-test-` + stack + `/\*$`)
-				if !ok.MatchString(arn) {
+				ok := regexp.MustCompile(`:\{platform/api-id\}/\*/\*/(api/[a-z]+|health)\*$|:targetgroup/tw-test-` + stack + `/\*$`)
+				fallback := stack == "status" && strings.HasSuffix(arn, ":{platform/api-id}/*/$default")
+				if !ok.MatchString(arn) && !fallback {
 					t.Errorf("%s/%s: open to %s", stack, id, arn)
 				}
 			}
@@ -670,7 +698,7 @@ func TestInvokePermissions(t *testing.T) {
 // A schedule calls its function, and nothing else may; a run that failed is not
 // repeated, for the next comes anyway, but somebody hears of it.
 func TestSchedules(t *testing.T) {
-	want := map[string]string{"orders": "rate(1 minute)"}
+	want := map[string]string{"orders": "rate(1 minute)", "status": "rate(1 minute)"}
 	targets(t, func(t *testing.T, all map[string]template) {
 		got := map[string]string{}
 		for stack, tpl := range all {
@@ -705,6 +733,79 @@ func TestSchedules(t *testing.T) {
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// Every service has an alarm that it is degraded, which sounds as well when nobody has
+// looked for three rounds of the prober; and every one is probed, without a line of code.
+func TestEveryServiceIsWatched(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		var hosts []string
+		for _, tpl := range all {
+			for _, r := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
+				if r.at("Conditions", 0, "Field") == "host-header" {
+					hosts = append(hosts, texts(r.at("Conditions", 0, "HostHeaderConfig", "Values"))[0])
+				}
+			}
+		}
+		slices.Sort(hosts)
+		tpl := all["status"]
+		for _, f := range functions(map[string]template{"status": tpl}) {
+			if f.kind == "relay" {
+				continue
+			}
+			named := strings.Split(f.at("Environment", "Variables", "SERVICES").(string), ",")
+			if diff := cmp.Diff(hosts, slices.Sorted(slices.Values(named))); diff != "" {
+				t.Errorf("%s knows (-there are +it does):\n%s", f, diff)
+			}
+		}
+		var watched []string
+		for id, a := range tpl.of("AWS::CloudWatch::Alarm") {
+			if a.at("MetricName") != "ServiceHealthy" {
+				continue
+			}
+			dimensions := map[any]any{}
+			for _, d := range a.at("Dimensions").([]any) {
+				dimensions[d.(map[string]any)["Name"]] = d.(map[string]any)["Value"]
+			}
+			if a.at("Namespace") != "Tradewind" || len(dimensions) != 2 || dimensions["service"] != "status" {
+				t.Errorf("%s is about %v of %v", id, dimensions, a.at("Namespace"))
+			}
+			watched = append(watched, dimensions["target"].(string))
+			low := a.at("Statistic") == "Minimum" && a.at("ComparisonOperator") == "LessThanThreshold" && a.at("Threshold") == 1.0
+			if !low || a.at("TreatMissingData") != "breaching" || a.at("Period") != 180.0 || a.at("AlarmActions", 0) == nil || a.at("OKActions", 0) == nil {
+				t.Errorf("%s does not sound: %v", id, a.Properties)
+			}
+		}
+		slices.Sort(watched)
+		if diff := cmp.Diff(hosts, watched); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// The health of instances is set by one function, and only of this stage's.
+func TestRegistryHealth(t *testing.T) {
+	const action = "servicediscovery:UpdateInstanceCustomHealthStatus"
+	targets(t, func(t *testing.T, all map[string]template) {
+		found := 0
+		for stack, tpl := range all {
+			for id, p := range tpl.of("AWS::IAM::Policy") {
+				for _, s := range p.at("PolicyDocument", "Statement").([]any) {
+					statement := resource{Properties: s.(map[string]any)}
+					if !slices.Contains(oneOrMany(statement.at("Action")), any(action)) {
+						continue
+					}
+					found++
+					if stage := statement.at("Condition", "StringEquals", "aws:ResourceTag/stage"); stage != "test" {
+						t.Errorf("%s/%s may set it in stage %v", stack, id, stage)
+					}
+				}
+			}
+		}
+		if found != 1 {
+			t.Errorf("%d policies allow it", found)
 		}
 	})
 }

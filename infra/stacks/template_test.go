@@ -23,7 +23,7 @@ const stage = "test"
 var dist = sync.OnceValue(func() string {
 	dir := filepath.Join(scratch, "dist")
 	for _, s := range services {
-		for _, fn := range []string{"api", "relay", "consumer", "sweeper"} {
+		for _, fn := range []string{"api", "relay", "consumer", "sweeper", "prober"} {
 			writeBinary(dir, s.name, fn, "version 1")
 		}
 	}

@@ -23,6 +23,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"tradewind/shared/awsclient"
 	"tradewind/shared/env"
 )
@@ -56,14 +58,20 @@ func (a Address) Done(ok bool) {
 // FromEnv returns the resolver that DISCOVERY_MODE names: loadbalancer, where it is
 // not set, with ALB_URL; registry with DISCOVERY_NAMESPACE (tradewind-<stage>) and
 // DISCOVERY_TTL (10s); or dns with DNS_SERVER (that of the system). All read STAGE.
-func FromEnv(vars *env.Vars) Resolver {
+func FromEnv(vars *env.Vars) Resolver { return fromEnv(vars, CloudMap) }
+
+// AllFromEnv is FromEnv for whoever must find out whether a service has recovered:
+// its resolver also finds the instances that the registry holds for unhealthy.
+func AllFromEnv(vars *env.Vars) Resolver { return fromEnv(vars, CloudMapAll) }
+
+func fromEnv(vars *env.Vars, registry func(cfg aws.Config, namespace, domain string) Source) Resolver {
 	stage := vars.Require("STAGE")
 	domain := stage + ".internal"
 	switch vars.OneOf("DISCOVERY_MODE", "loadbalancer", "registry", "dns") {
 	case "registry":
 		namespace := vars.String("DISCOVERY_NAMESPACE", "tradewind-"+stage)
 		return NewPool(PoolConfig{
-			Source: CloudMap(awsclient.Config(vars.Getenv, "SERVICEDISCOVERY"), namespace, domain),
+			Source: registry(awsclient.Config(vars.Getenv, "SERVICEDISCOVERY"), namespace, domain),
 			TTL:    vars.Duration("DISCOVERY_TTL", 10*time.Second),
 		})
 	case "dns":

@@ -34,11 +34,23 @@ const maxListing = 1 << 20
 // the database client has linked already: the SDK's own client for them would
 // make a function larger by 270 kB where this takes 8.
 func CloudMap(cfg aws.Config, namespace, domain string) Source {
+	return newCloudMap(cfg, namespace, domain, "HEALTHY")
+}
+
+// CloudMapAll returns the same for instances of whatever health.
+func CloudMapAll(cfg aws.Config, namespace, domain string) Source {
+	return newCloudMap(cfg, namespace, domain, "ALL")
+}
+
+func newCloudMap(cfg aws.Config, namespace, domain, health string) Source {
 	endpoint := aws.ToString(cfg.BaseEndpoint)
 	if endpoint == "" {
 		endpoint = "https://data-servicediscovery." + cfg.Region + ".amazonaws.com"
 	}
-	return &cloudMap{cfg: cfg, signer: v4.NewSigner(), endpoint: endpoint, namespace: namespace, suffix: "." + domain}
+	return &cloudMap{
+		cfg: cfg, signer: v4.NewSigner(), endpoint: endpoint, namespace: namespace, suffix: "." + domain,
+		health: health,
+	}
 }
 
 type cloudMap struct {
@@ -47,6 +59,7 @@ type cloudMap struct {
 	endpoint  string
 	namespace string
 	suffix    string
+	health    string // of the instances to return, as the API has it
 }
 
 // discover is the input of both operations.
@@ -80,7 +93,7 @@ func (c *cloudMap) Lookup(ctx context.Context, service string, revision int64) (
 		}
 	}
 	out, err := c.call(ctx, "DiscoverInstances", discover{
-		NamespaceName: c.namespace, ServiceName: service, HealthStatus: "HEALTHY", MaxResults: maxInstances,
+		NamespaceName: c.namespace, ServiceName: service, HealthStatus: c.health, MaxResults: maxInstances,
 	})
 	if err != nil {
 		return Listing{}, err
@@ -89,7 +102,7 @@ func (c *cloudMap) Lookup(ctx context.Context, service string, revision int64) (
 	for _, found := range out.Instances {
 		// The filter is asked for and applied again: not every registry has it. An
 		// instance of a service without health checks is UNKNOWN for ever.
-		if found.HealthStatus != "HEALTHY" && found.HealthStatus != "UNKNOWN" {
+		if c.health != "ALL" && found.HealthStatus != "HEALTHY" && found.HealthStatus != "UNKNOWN" {
 			continue
 		}
 		if place, ok := c.place(service, found.Attributes); ok {

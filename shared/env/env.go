@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -105,6 +107,20 @@ func (v *Vars) OneOf(name string, allowed ...string) string {
 	}
 	v.fail(name, fmt.Sprintf("must be one of %q, not %q", allowed, value))
 	return allowed[0]
+}
+
+// List returns the parts of a variable that must be set, such as "a,b". No part may
+// be empty.
+func (v *Vars) List(name string) []string {
+	value := v.Require(name)
+	if value == "" {
+		return nil
+	}
+	parts := strings.Split(value, ",")
+	if slices.Contains(parts, "") {
+		v.fail(name, fmt.Sprintf("must be a list such as a,b, not %q", value))
+	}
+	return parts
 }
 
 // URL returns a variable that must be an absolute http or https URL.

@@ -1,0 +1,102 @@
+package stacks
+
+import (
+	"strings"
+	"time"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
+	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/events/status"
+	"tradewind/infra/param"
+	"tradewind/infra/service"
+)
+
+// statusHost is the status service's own name; it watches itself too.
+const statusHost = "status-service"
+
+// statusService watches all services, which the configuration knows by then. It is the
+// only one that may change their health in the registry, and the only one that answers
+// what the gateway has no route for.
+func statusService(stack awscdk.Stack, c Config) service.Props {
+	watched := append(c.hosts[:len(c.hosts):len(c.hosts)], statusHost)
+	for _, host := range watched {
+		watch(stack, c, host)
+	}
+	services := jsii.String(strings.Join(watched, ","))
+	return service.Props{
+		Base:    "/health",
+		Host:    statusHost,
+		Default: true,
+		Routes:  []service.Route{service.Public("GET", "")},
+		Consumes: []service.Event{
+			{Source: status.Source, Type: status.TypeDegraded},
+			{Source: status.Source, Type: status.TypeRecovered},
+		},
+		API: service.Function{Env: map[string]*string{"SERVICES": services}},
+		Consumer: service.Function{
+			Env: map[string]*string{
+				"SERVICES":     services,
+				"NAMESPACE_ID": param.Read(stack, c.Stage, param.NamespaceID),
+			},
+			Allow: setHealth(stack, c.Stage),
+			// Each event has the whole registry looked through.
+			Timeout: 30 * time.Second,
+		},
+		Schedules: []service.Schedule{{
+			Name:          "prober",
+			Every:         time.Minute,
+			CallsServices: true,
+			Function: service.Function{
+				Env:     map[string]*string{"SERVICES": services},
+				Timeout: 20 * time.Second,
+			},
+		}},
+	}
+}
+
+// setHealth lets a function set the health of the stage's instances in the registry.
+// Their services are told from another stage's by the tag that every resource of a
+// stage has: their ids are not known here, and a list of services cannot be limited.
+func setHealth(stack awscdk.Stack, stage string) []awsiam.PolicyStatement {
+	registered := stack.FormatArn(&awscdk.ArnComponents{
+		Service: jsii.String("servicediscovery"), Resource: jsii.String("service"), ResourceName: jsii.String("*"),
+	})
+	return []awsiam.PolicyStatement{
+		service.Allow("servicediscovery:ListServices", "*"),
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Actions:    jsii.Strings("servicediscovery:ListInstances", "servicediscovery:UpdateInstanceCustomHealthStatus"),
+			Resources:  &[]*string{registered},
+			Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:ResourceTag/stage": jsii.String(stage)}},
+		}),
+	}
+}
+
+// watch tells the stage's alarm topic when a service is degraded, and also when nothing
+// is heard of it: a prober that stands still must not pass for a platform that is well.
+// Its metrics and the alarm cost some 70 cents a service and month.
+func watch(stack awscdk.Stack, c Config, host string) {
+	name := strings.TrimSuffix(host, "-service")
+	topic := &[]interface{}{param.Read(stack, c.Stage, param.AlarmTopicArn)}
+	awscloudwatch.NewCfnAlarm(stack, jsii.String("Watch"+strings.ToUpper(name[:1])+name[1:]), &awscloudwatch.CfnAlarmProps{
+		AlarmDescription: jsii.String("The " + host + " does not work, or nobody knows"),
+		// As the prober writes it, see functions/status/internal/prober.
+		Namespace:  jsii.String("Tradewind"),
+		MetricName: jsii.String("ServiceHealthy"),
+		Dimensions: &[]*awscloudwatch.CfnAlarm_DimensionProperty{
+			{Name: jsii.String("service"), Value: jsii.String("status")},
+			{Name: jsii.String("target"), Value: jsii.String(host)},
+		},
+		Statistic:          jsii.String("Minimum"),
+		ComparisonOperator: jsii.String("LessThanThreshold"),
+		Threshold:          jsii.Number(1),
+		// Three of the prober's rounds: one that is late is no alarm.
+		Period:            jsii.Number(180),
+		EvaluationPeriods: jsii.Number(1),
+		TreatMissingData:  jsii.String("breaching"),
+		AlarmActions:      topic,
+		OkActions:         topic,
+	})
+}

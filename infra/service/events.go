@@ -2,6 +2,7 @@ package service
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -22,8 +23,13 @@ const (
 	// state written with it, not its removal by TTL.
 	outboxInsert = `{"eventName":["INSERT"],"dynamodb":{"NewImage":{"entity":{"S":["outbox"]}}}}`
 
-	relayBatch   = 100
-	relayRetries = 10 // with halved batches: long enough for an outage of a minute, short enough not to block the shard
+	relayBatch = 100
+	// A bus that throttles or is down is waited for, however often that fails, until
+	// shortly before the stream forgets (24 h). Then the mapping's destination gets to
+	// know which part of the stream it was, and a reconciler publishes that from the
+	// table. What the bus will never take does not come to this: the relay parks it.
+	relayPatience = 23 * time.Hour
+	relayRetries  = -1 // no limit
 
 	receives  = 5               // of one message, before it goes to the dead-letter queue
 	dlqDays   = 14              // the longest SQS keeps a message
@@ -62,6 +68,7 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 		FunctionResponseTypes:      jsii.Strings(partial),
 		BisectBatchOnFunctionError: jsii.Bool(true),
 		MaximumRetryAttempts:       jsii.Number(relayRetries),
+		MaximumRecordAgeInSeconds:  jsii.Number(relayPatience.Seconds()),
 		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: dlq.QueueArn()},
 		},
@@ -76,11 +83,17 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 }
 
 // consumer brings the events the service subscribed to into its queue, and the queue
-// to its function. A rule's target keeps its own dead-letter queue: without it
+// to its function. What the function cannot process it puts into the dead-letter queue
+// itself, with the reason; the queue's own redrive policy is for a function that could
+// not even do that. A rule's target keeps its own dead-letter queue: without it
 // EventBridge drops in silence what the queue would not take.
 func (b *builder) consumer(s *Service) {
-	f := b.Consumer.over(consumerDefaults)
 	s.ConsumerDLQ = b.deadLetters("ConsumerDlq", "consumer-dlq")
+	f := b.Consumer.over(consumerDefaults)
+	f.Env = with(f.Env, map[string]*string{
+		"DLQ_URL":      s.ConsumerDLQ.QueueUrl(),
+		"MAX_RECEIVES": jsii.String(strconv.Itoa(receives)),
+	})
 	s.RuleDLQ = b.deadLetters("RuleDlq", "rule-dlq")
 	s.Queue = awssqs.NewQueue(b.scope, jsii.String("ConsumerQueue"), &awssqs.QueueProps{
 		QueueName:         b.physical("consumer"),
@@ -116,7 +129,7 @@ func (b *builder) consumer(s *Service) {
 
 	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, index), allow([]string{
 		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
-	}, s.Queue.QueueArn())), f.Allow...)
+	}, s.Queue.QueueArn()), allow([]string{"sqs:SendMessage"}, s.ConsumerDLQ.QueueArn())), f.Allow...)
 	s.Consumer = b.function("consumer", s.Table, f, nil)
 	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("ConsumerMapping"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:          s.Consumer.FunctionArn(),

@@ -108,7 +108,7 @@ func TestDiscoveryPermissions(t *testing.T) {
 			var got, want []string
 			for _, s := range f.statements(all[f.stack]) {
 				for _, action := range oneOrMany(s["Action"]) {
-					if !strings.HasPrefix(action.(string), "servicediscovery:") {
+					if !strings.HasPrefix(action.(string), "servicediscovery:Discover") {
 						continue
 					}
 					got = append(got, action.(string))

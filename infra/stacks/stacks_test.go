@@ -234,7 +234,7 @@ func TestFunctions(t *testing.T) {
 	want := map[string][]string{
 		"api":               {"TABLE_NAME", "CURSOR_KEY", "TOKEN_ISSUER", "USER_POOL_CLIENT_ID", "POOL_KEYS"},
 		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL"},
-		"consumer":          {"TABLE_NAME"},
+		"consumer":          {"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES"},
 		"sweeper":           {"TABLE_NAME"},
 		"catalog/api":       {"JWKS_URL"},
 		"inventory/api":     {"JWKS_URL"},
@@ -244,9 +244,9 @@ func TestFunctions(t *testing.T) {
 		"orders/api":        {"DISCOVERY_MODE", "ALB_URL", "PAYMENT_PROVIDER"}, // no way to the internet, so no JWKS_URL
 		"orders/sweeper":    {"ORDER_TIMEOUT"},
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
-		"status/api":        {"SERVICES"},
+		"status/api":        {"SERVICES", "JWKS_URL"},
 		"status/consumer":   {"SERVICES", "NAMESPACE_ID"},
-		"status/prober":     {"SERVICES", "DISCOVERY_MODE", "ALB_URL"},
+		"status/prober":     {"TABLE_NAME", "SERVICES", "DISCOVERY_MODE", "ALB_URL"},
 	}
 	callers := []string{"orders/api", "status/prober"}
 	targets(t, func(t *testing.T, all map[string]template) {
@@ -303,6 +303,7 @@ func TestLeastPrivilege(t *testing.T) {
 			return append([]string{
 				"sqs:ChangeMessageVisibility on " + own, "sqs:DeleteMessage on " + own,
 				"sqs:GetQueueAttributes on " + own, "sqs:ReceiveMessage on " + own, listed,
+				"sqs:SendMessage on " + own + "-dlq",
 			}, data...)
 		},
 	}
@@ -366,8 +367,13 @@ func TestRelayMapping(t *testing.T) {
 			if len(m.at("FilterCriteria", "Filters").([]any)) != 1 {
 				t.Errorf("%s: more than one filter: they are alternatives", f)
 			}
-			if m.at("BisectBatchOnFunctionError") != true || m.at("MaximumRetryAttempts") == nil {
-				t.Errorf("%s: one bad record can block its shard", f)
+			// A bus that is down is waited for as long as the stream lasts, and no longer: then
+			// somebody is told.
+			if age := m.at("MaximumRecordAgeInSeconds"); m.at("MaximumRetryAttempts") != -1.0 || age == nil || age.(float64) >= 24*3600 || age.(float64) < 12*3600 {
+				t.Errorf("%s: tries %v times, for %v s", f, m.at("MaximumRetryAttempts"), age)
+			}
+			if m.at("BisectBatchOnFunctionError") != true {
+				t.Errorf("%s: one record that ends the function takes its batch with it", f)
 			}
 			if got := tpl.describe(m.at("DestinationConfig", "OnFailure", "Destination")); got != f.stack+"-relay-dlq" {
 				t.Errorf("%s: what fails goes to %q", f, got)
@@ -403,8 +409,18 @@ func TestQueues(t *testing.T) {
 		for stack, tpl := range all {
 			timeouts := map[string]float64{} // by logical id of the queue
 			for _, f := range functions(map[string]template{stack: tpl}) {
-				if f.kind == "consumer" {
-					timeouts[ref(tpl.mapping(t, f).at("EventSourceArn"))] = f.at("Timeout").(float64)
+				if f.kind != "consumer" {
+					continue
+				}
+				queue := ref(tpl.mapping(t, f).at("EventSourceArn"))
+				timeouts[queue] = f.at("Timeout").(float64)
+				// The function's last delivery must be the queue's.
+				last := fmt.Sprint(tpl.Resources[queue].at("RedrivePolicy", "maxReceiveCount"))
+				if got := f.at("Environment", "Variables", "MAX_RECEIVES"); got != last {
+					t.Errorf("%s: takes delivery %v for the last, the queue %s", f, got, last)
+				}
+				if got := tpl.describe(f.at("Environment", "Variables", "DLQ_URL")); got != stack+"-consumer-dlq" {
+					t.Errorf("%s: puts what it cannot process into %s", f, got)
 				}
 			}
 			for id, q := range tpl.of("AWS::SQS::Queue") {

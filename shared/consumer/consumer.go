@@ -3,13 +3,15 @@
 //
 // It exists because the rules of the trade are the same for every consumer:
 // answer with the messages that failed (and with an empty list, not null, when
-// none did), repeat what lost a race, acknowledge what was done before, leave
-// time to answer.
+// none did), repeat what lost a race, acknowledge what was done before, put into
+// quarantine what cannot be processed, leave time to answer.
 //
 // Callers must keep: a handler returns nil when the event needs no more work,
 // also when it is too late for it; an error when it should come again, also
-// when it is too early. The queue moves a message to its dead-letter queue after
-// the number of deliveries the infrastructure sets.
+// when it is too early; an Invalid error when no repeat can help. The last goes
+// into the dead-letter queue at once, any other after the number of deliveries the
+// infrastructure sets, by the function itself, which knows why. What it could not
+// put there the queue moves, without a reason.
 package consumer
 
 import (
@@ -18,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"sync"
 	"time"
 
@@ -25,24 +28,38 @@ import (
 	"tradewind/shared/apperr"
 	"tradewind/shared/function"
 	"tradewind/shared/inbox"
+	"tradewind/shared/quarantine"
 	"tradewind/shared/table"
 	"tradewind/shared/trace"
 )
 
-// margin is kept of the function's time, so that a slow handler costs its own
-// message a redelivery and not the whole batch.
-const margin = 500 * time.Millisecond
+// What is kept of the function's time. A slow handler costs its own message a
+// redelivery and not the whole batch, and there is a moment to put it into
+// quarantine.
+const (
+	margin = 500 * time.Millisecond // of the handlers
+	answer = 100 * time.Millisecond // of the quarantine
+)
 
 // Consumer is a Lambda handler for SQS batches of EventBridge events.
 type Consumer struct {
 	inbox    *inbox.Inbox
 	log      *slog.Logger
 	handlers map[string]func(context.Context, events.Metadata, json.RawMessage) error
+
+	dead     *quarantine.Queue // nil: failures are left to the queue
+	receives int               // after which a failure is final
 }
 
 // New returns a consumer that handles nothing yet; see On.
 func New(box *inbox.Inbox, log *slog.Logger) *Consumer {
-	return &Consumer{box, log, map[string]func(context.Context, events.Metadata, json.RawMessage) error{}}
+	return &Consumer{inbox: box, log: log, handlers: map[string]func(context.Context, events.Metadata, json.RawMessage) error{}}
+}
+
+// Quarantine makes c put what it cannot process into a dead-letter queue, at once
+// where no repeat can help, else when a message fails after so many deliveries.
+func (c *Consumer) Quarantine(dead *quarantine.Queue, receives int) {
+	c.dead, c.receives = dead, receives
 }
 
 // On registers the handler of an event type and version. The handler runs again
@@ -72,8 +89,31 @@ type sqsEvent struct {
 }
 
 type message struct {
-	MessageID string `json:"messageId"`
-	Body      string `json:"body"`
+	MessageID         string               `json:"messageId"`
+	Body              string               `json:"body"`
+	Attributes        map[string]string    `json:"attributes"`
+	MessageAttributes map[string]attribute `json:"messageAttributes"`
+}
+
+type attribute struct {
+	StringValue string `json:"stringValue"`
+}
+
+// receives says how often the message was delivered.
+func (m message) receives() int {
+	n, _ := strconv.Atoi(m.Attributes["ApproximateReceiveCount"]) // 0 where it is not told
+	return n
+}
+
+// note says what is known of the message before it is handled: also of the time
+// before it was sent back from quarantine.
+func (m message) note() quarantine.Note {
+	before := quarantine.Read(func(name string) string { return m.MessageAttributes[name].StringValue })
+	n := quarantine.Note{Attempts: m.receives(), FirstSeen: before.FirstSeen, Redrives: before.Redrives}
+	if ms, err := strconv.ParseInt(m.Attributes["ApproximateFirstReceiveTimestamp"], 10, 64); err == nil && n.FirstSeen.IsZero() {
+		n.FirstSeen = time.UnixMilli(ms)
+	}
+	return n
 }
 
 // busEvent is what an EventBridge rule puts into a queue.
@@ -97,15 +137,14 @@ func (c *Consumer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err := json.Unmarshal(payload, &batch); err != nil {
 		return nil, fmt.Errorf("consumer: the event is not an SQS batch: %w", err)
 	}
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
-		defer cancel()
-	}
+	handling, cancel := before(ctx, margin)
+	defer cancel()
+	parting, cancel := before(ctx, answer)
+	defer cancel()
 	failed := make([]bool, len(batch.Records))
 	var wg sync.WaitGroup
 	for i, m := range batch.Records {
-		wg.Go(func() { failed[i] = !c.handle(ctx, m) })
+		wg.Go(func() { failed[i] = !c.handle(handling, parting, m) })
 	}
 	wg.Wait()
 	result := batchResult{BatchItemFailures: []failure{}}
@@ -117,10 +156,20 @@ func (c *Consumer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(result)
 }
 
-// handle works on one message and reports whether it is done with.
-func (c *Consumer) handle(ctx context.Context, m message) (done bool) {
+// before returns a context that ends a moment before ctx does.
+func before(ctx context.Context, moment time.Duration) (context.Context, context.CancelFunc) {
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(ctx, deadline.Add(-moment))
+	}
+	return context.WithCancel(ctx)
+}
+
+// handle works on one message and reports whether it is done with. The handler has
+// the time of ctx, the quarantine that of parting.
+func (c *Consumer) handle(ctx, parting context.Context, m message) (done bool) {
 	start := time.Now()
-	ctx, name, err := c.dispatch(ctx, m)
+	note := m.note()
+	ctx, name, err := c.dispatch(ctx, m, &note)
 	attrs := []slog.Attr{
 		slog.String("event", name),
 		slog.String("eventId", trace.From(ctx).CausationID),
@@ -130,27 +179,42 @@ func (c *Consumer) handle(ctx context.Context, m message) (done bool) {
 	switch {
 	case err == nil:
 		c.log.LogAttrs(ctx, slog.LevelInfo, "event handled", attrs...)
+		return true
 	case errors.Is(err, table.ErrDone):
 		c.log.LogAttrs(ctx, slog.LevelInfo, "event was handled before", attrs...)
-	default:
+		return true
+	}
+	note.Cause = quarantine.Cause(err)
+	attrs = append(attrs, slog.String("error", note.Cause), slog.Int("attempts", note.Attempts))
+	kind := apperr.KindOf(err)
+	if c.dead == nil || kind != apperr.Invalid && note.Attempts < c.receives {
 		level := slog.LevelWarn
-		if kind := apperr.KindOf(err); kind == apperr.Internal || kind == apperr.Invalid {
+		if kind == apperr.Internal || kind == apperr.Invalid {
 			level = slog.LevelError
 		}
-		c.log.LogAttrs(ctx, level, "event failed", append(attrs, slog.String("error", err.Error()))...)
+		c.log.LogAttrs(ctx, level, "event failed", attrs...)
 		return false
 	}
+	if p, ok := errors.AsType[*quarantine.Panic](err); ok {
+		note.Stack = p.Stack
+	}
+	if err := c.dead.Put(parting, quarantine.Letter{Body: m.Body, Note: note}); err != nil {
+		c.log.LogAttrs(ctx, slog.LevelError, "event failed, and is left to the queue",
+			append(attrs, slog.String("quarantine", quarantine.Cause(err)))...)
+		return false
+	}
+	c.log.LogAttrs(ctx, slog.LevelError, "event quarantined", attrs...)
 	return true
 }
 
 // dispatch calls the event's handler. What it learns of the event goes into its
-// results at once, so that the log line of a panic has it too.
-func (c *Consumer) dispatch(ctx context.Context, m message) (traced context.Context, name string, err error) {
+// results and the note at once, so that those of a panic have it too.
+func (c *Consumer) dispatch(ctx context.Context, m message, note *quarantine.Note) (traced context.Context, name string, err error) {
 	traced = ctx
 	defer func() {
 		if p := recover(); p != nil {
 			function.LogPanic(traced, c.log, p)
-			err = fmt.Errorf("panic: %v", p)
+			err = quarantine.Recovered(p)
 		}
 	}()
 	var ev busEvent
@@ -158,6 +222,7 @@ func (c *Consumer) dispatch(ctx context.Context, m message) (traced context.Cont
 		return traced, name, apperr.Wrap(err, apperr.Invalid, "event_malformed", "The message is not an event.")
 	}
 	meta := ev.Detail.Metadata
+	note.EventType, note.EventID, note.Subject = ev.DetailType, meta.EventID, meta.Subject
 	name = handlerKey(ev.DetailType, meta.SchemaVersion)
 	t := trace.New(meta.CorrelationID, meta.Traceparent)
 	t.CausationID = meta.EventID

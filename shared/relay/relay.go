@@ -4,71 +4,65 @@
 // It exists because a service cannot write its table and the bus in one step;
 // the stream repeats until the bus has taken what the table holds.
 //
-// What callers can rely on: entries go out in the order of the stream, an entry
-// the bus refuses for good goes whole to the relay's dead-letter queue and holds
-// nothing up, and the relay returns an error, so that the batch comes again,
-// only when it could place an entry in neither. So an event may be published
-// twice and is never dropped.
+// What callers can rely on: entries go out in the order of the stream. One that the
+// bus refuses for good goes whole into quarantine and holds nothing up. For one that
+// it may take later, because it throttles or is not there, the relay returns an
+// error, so that the batch comes again, for as long as the stream keeps it. So an
+// event may be published twice and is never dropped.
 package relay
 
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
-	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
-	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"tradewind/shared/quarantine"
 )
 
-// Limits of one PutEvents call
-// (https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html).
-const (
-	maxEntries = 10
-	maxBytes   = 256 << 10
-)
-
-// margin is kept of the function's time for parking what is left.
+// margin is kept of the function's time for parking what the bus will never take.
 const margin = 2 * time.Second
 
-// Bus is what the relay needs of EventBridge.
-type Bus interface {
-	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
-}
-
-// Queue is what the relay needs of SQS.
-type Queue interface {
-	SendMessage(context.Context, *sqs.SendMessageInput, ...func(*sqs.Options)) (*sqs.SendMessageOutput, error)
-}
+// maxSettled bounds the memory of events that need no more work.
+const maxSettled = 10_000
 
 // Config says where a relay publishes and where it parks. All fields are
 // required.
 type Config struct {
 	Bus     Bus
 	BusName string
-	Queue   Queue
-	DLQ     string // URL of the relay's dead-letter queue
+	Dead    *quarantine.Queue
 	Log     *slog.Logger
 }
 
-// Relay is a Lambda handler for DynamoDB stream events.
-type Relay struct{ cfg Config }
+// Relay is a Lambda handler for DynamoDB stream events, one at a time.
+type Relay struct {
+	dead      *quarantine.Queue
+	log       *slog.Logger
+	publisher Publisher
+
+	// settled are the events that need no more work of a batch that failed, by id.
+	// It most often comes again to the same process, and a bus that throttles should
+	// not get again what it took. Nothing rests on it.
+	settled map[string]bool
+}
 
 // New returns a relay.
-func New(cfg Config) *Relay { return &Relay{cfg} }
+func New(cfg Config) *Relay {
+	return &Relay{
+		dead: cfg.Dead, log: cfg.Log, settled: map[string]bool{},
+		publisher: Publisher{Bus: cfg.Bus, BusName: cfg.BusName, Log: cfg.Log},
+	}
+}
 
 // streamEvent holds what the relay reads of a DynamoDB stream event.
 type streamEvent struct {
 	Records []struct {
 		EventName string `json:"eventName"`
 		DynamoDB  struct {
-			SequenceNumber string          `json:"SequenceNumber"`
-			NewImage       map[string]attr `json:"NewImage"`
+			Created  float64         `json:"ApproximateCreationDateTime"` // in seconds
+			NewImage map[string]attr `json:"NewImage"`
 		} `json:"dynamodb"`
 	} `json:"Records"`
 }
@@ -77,185 +71,117 @@ type attr struct {
 	S string `json:"S"`
 }
 
-// entry is an event on its way.
-type entry struct {
-	types.PutEventsRequestEntry
-	eventID string
-	refused string // the bus's error code
-}
-
-func (e entry) size() int {
-	return len(*e.Source) + len(*e.DetailType) + len(*e.Detail) + 14 // + time
-}
-
-// Invoke publishes the outbox items of a stream event.
+// Invoke publishes the outbox items of a stream event. What is left to do it reports
+// as a failure of the whole, never of a part: the local endpoint passes over partial
+// failures, and what they would spare the bus, the memory of what is settled
+// spares it too.
 func (r *Relay) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var ev streamEvent
 	if err := json.Unmarshal(payload, &ev); err != nil {
 		return nil, fmt.Errorf("relay: the event is not of a DynamoDB stream: %w", err)
 	}
-	var entries []entry
-	for _, rec := range ev.Records {
-		image := rec.DynamoDB.NewImage
-		if rec.EventName != "INSERT" || image["entity"].S != "outbox" {
-			continue // the filter passes none; a wrong filter must not publish state
-		}
-		entries = append(entries, entry{
-			eventID: image["eventId"].S,
-			PutEventsRequestEntry: types.PutEventsRequestEntry{
-				EventBusName: &r.cfg.BusName,
-				Source:       aws.String(image["source"].S),
-				DetailType:   aws.String(image["detailType"].S),
-				Detail:       aws.String(image["detail"].S),
-			},
-		})
+	entries := ev.entries()
+	if err := r.relay(ctx, entries); err != nil {
+		return nil, err
 	}
-	for len(entries) > 0 {
-		n := fit(entries)
-		if err := r.place(ctx, entries[:n]); err != nil {
-			return nil, err
-		}
-		entries = entries[n:]
+	for _, e := range entries {
+		delete(r.settled, e.EventID)
 	}
 	return []byte(`{"batchItemFailures":[]}`), nil
 }
 
-// fit returns how many of the first entries go into one call; at least one.
-func fit(entries []entry) int {
-	bytes := 0
-	for i, e := range entries {
-		bytes += e.size()
-		if i == maxEntries || (i > 0 && bytes > maxBytes) {
-			return i
+// entries returns the outbox items among the records. The mapping's filter passes
+// nothing else; a wrong filter must not publish state.
+func (ev streamEvent) entries() []Entry {
+	var entries []Entry
+	for _, rec := range ev.Records {
+		image := rec.DynamoDB.NewImage
+		if rec.EventName != "INSERT" || image["entity"].S != "outbox" {
+			continue
 		}
+		e := Entry{EventID: image["eventId"].S, Source: image["source"].S, DetailType: image["detailType"].S, Detail: image["detail"].S}
+		if s := rec.DynamoDB.Created; s > 0 {
+			e.Since = time.UnixMilli(int64(s * 1000))
+		}
+		entries = append(entries, e)
 	}
-	return len(entries)
+	return entries
 }
 
-// place publishes entries, repeating what failed for the moment until the time
-// is nearly up, and parks the rest.
-func (r *Relay) place(ctx context.Context, entries []entry) error {
+// relay publishes entries and parks what the bus will never take. That comes last:
+// a batch that comes again must not leave a copy of it each time.
+func (r *Relay) relay(ctx context.Context, entries []Entry) error {
+	var left []Entry
+	for _, e := range entries {
+		if !r.settled[e.EventID] {
+			left = append(left, e)
+		}
+	}
 	publishing := ctx
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		publishing, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
 	}
-	var parked []entry
-	for attempt := 0; len(entries) > 0; attempt++ {
-		if attempt > 0 && !sleep(publishing, attempt) {
-			parked = append(parked, entries...)
-			break
-		}
-		again, never, err := r.put(publishing, entries)
-		parked = append(parked, never...)
-		entries = again
-		if err != nil {
-			r.cfg.Log.WarnContext(ctx, "the call to the bus failed", "entries", len(entries), "attempt", attempt, "error", err)
-		}
+	done := r.publisher.Publish(publishing, left)
+	r.settle(done.Taken...)
+	if n := len(done.Again); n > 0 {
+		return fmt.Errorf("relay: %d of %d events are not published so far: event %s: %s", n, len(entries), done.Again[0].EventID, done.Again[0].Refusal)
 	}
-	for _, e := range parked {
+	for _, e := range done.Never {
 		if err := r.park(ctx, e); err != nil {
 			return err
 		}
+		r.settle(e)
 	}
 	return nil
 }
 
-// put makes one call and sorts what failed: again holds what may be repeated,
-// never what the bus will not take.
-func (r *Relay) put(ctx context.Context, entries []entry) (again, never []entry, err error) {
-	in := &eventbridge.PutEventsInput{Entries: make([]types.PutEventsRequestEntry, len(entries))}
-	for i, e := range entries {
-		in.Entries[i] = e.PutEventsRequestEntry
+func (r *Relay) settle(entries ...Entry) {
+	if len(r.settled) > maxSettled {
+		clear(r.settled) // of batches that came again to other processes
 	}
-	out, err := r.cfg.Bus.PutEvents(ctx, in)
-	if err != nil {
-		for i := range entries {
-			entries[i].refused = err.Error()
-		}
-		if !refusedForGood(err) {
-			return entries, nil, err
-		}
-		if len(entries) == 1 {
-			return nil, entries, err
-		}
-		// One entry spoils the call for all: find it.
-		for i := range entries {
-			a, n, _ := r.put(ctx, entries[i:i+1])
-			again, never = append(again, a...), append(never, n...)
-		}
-		return again, never, err
-	}
-	if len(out.Entries) != len(entries) {
-		return entries, nil, fmt.Errorf("the bus answered for %d of %d entries", len(out.Entries), len(entries))
-	}
-	for i, result := range out.Entries {
-		code := aws.ToString(result.ErrorCode)
-		if code == "" {
-			continue
-		}
-		e := entries[i]
-		e.refused = code + ": " + aws.ToString(result.ErrorMessage)
-		if transient(code) {
-			again = append(again, e)
-		} else {
-			never = append(never, e)
+	for _, e := range entries {
+		if e.EventID != "" {
+			r.settled[e.EventID] = true
 		}
 	}
-	return again, never, nil
 }
 
-// refusedForGood reports whether a whole call was refused for what is in it.
-func refusedForGood(err error) bool {
-	var api interface{ ErrorCode() string }
-	return errors.As(err, &api) && api.ErrorCode() == "ValidationException"
-}
-
-// transient reports whether the bus may take an entry later. Codes that are not
-// known are taken for final: parking loses nothing.
-func transient(code string) bool {
-	switch code {
-	case "ThrottlingException", "InternalFailure", "InternalException", "ServiceUnavailable":
-		return true
-	}
-	return false
-}
-
-// parkedEvent is what stands in the dead-letter queue: the entry whole, so that
-// it can be published as it was, and why it is there.
-type parkedEvent struct {
+// Parked is the body under which an event stands in a relay's dead-letter queue: the
+// entry whole, in the form in which the bus would have delivered it.
+type Parked struct {
 	Source     string          `json:"source"`
-	DetailType string          `json:"detailType"`
+	DetailType string          `json:"detail-type"`
 	Detail     json.RawMessage `json:"detail"`
-	Cause      string          `json:"cause"`
 }
 
-func (r *Relay) park(ctx context.Context, e entry) error {
-	detail := json.RawMessage(*e.Detail)
+func (r *Relay) park(ctx context.Context, e Entry) error {
+	detail := json.RawMessage(e.Detail)
 	if !json.Valid(detail) {
-		detail, _ = json.Marshal(*e.Detail)
+		detail, _ = json.Marshal(e.Detail)
 	}
-	body, err := json.Marshal(parkedEvent{*e.Source, *e.DetailType, detail, e.refused})
+	body, err := json.Marshal(Parked{e.Source, e.DetailType, detail})
 	if err != nil {
-		return fmt.Errorf("relay: encode event %s: %w", e.eventID, err)
+		return fmt.Errorf("relay: encode event %s: %w", e.EventID, err)
 	}
-	if _, err := r.cfg.Queue.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &r.cfg.DLQ, MessageBody: aws.String(string(body))}); err != nil {
-		return fmt.Errorf("relay: event %s is neither published (%s) nor parked: %w", e.eventID, e.refused, err)
+	note := quarantine.Note{
+		EventType: e.DetailType, EventID: e.EventID, Subject: subject(e.Detail),
+		Cause: e.Refusal, Attempts: e.Attempts, FirstSeen: e.Since,
 	}
-	r.cfg.Log.ErrorContext(ctx, "event parked", "eventId", e.eventID, "detailType", *e.DetailType, "cause", e.refused)
+	if err := r.dead.Put(ctx, quarantine.Letter{Body: string(body), Note: note}); err != nil {
+		return fmt.Errorf("relay: event %s is neither published (%s) nor parked: %w", e.EventID, e.Refusal, err)
+	}
+	r.log.ErrorContext(ctx, "event parked", "eventId", e.EventID, "detailType", e.DetailType, "cause", e.Refusal)
 	return nil
 }
 
-// sleep waits before a repeat, with full jitter under a bound that doubles from
-// 100 ms to 3.2 s; false when the time is up.
-func sleep(ctx context.Context, attempt int) bool {
-	timer := time.NewTimer(rand.N(100 * time.Millisecond << min(attempt-1, 5)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return ctx.Err() == nil
+func subject(detail string) string {
+	var d struct {
+		Metadata struct {
+			Subject string `json:"subject"`
+		} `json:"metadata"`
 	}
+	_ = json.Unmarshal([]byte(detail), &d) // what cannot be read has none
+	return d.Metadata.Subject
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -21,6 +22,7 @@ import (
 
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
+	"tradewind/shared/quarantine"
 	"tradewind/shared/relay"
 )
 
@@ -74,14 +76,14 @@ type queue struct {
 
 type parked struct {
 	Source     string `json:"source"`
-	DetailType string `json:"detailType"`
+	DetailType string `json:"detail-type"`
 	Detail     struct {
 		Metadata struct {
 			EventID string `json:"eventId"`
 		} `json:"metadata"`
 		Data json.RawMessage `json:"data"`
 	} `json:"detail"`
-	Cause string `json:"cause"`
+	Note quarantine.Note `json:"-"`
 }
 
 func (q *queue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...func(*sqs.Options)) (*sqs.SendMessageOutput, error) {
@@ -95,6 +97,12 @@ func (q *queue) SendMessage(ctx context.Context, in *sqs.SendMessageInput, _ ...
 	if err := json.Unmarshal([]byte(*in.MessageBody), &p); err != nil {
 		return nil, err
 	}
+	p.Note = quarantine.Read(func(name string) string {
+		if a, ok := in.MessageAttributes[name]; ok {
+			return *a.StringValue
+		}
+		return ""
+	})
 	q.parked = append(q.parked, p)
 	return &sqs.SendMessageOutput{}, nil
 }
@@ -108,7 +116,11 @@ func (q *queue) ids() []string {
 }
 
 func newRelay(b *bus, q *queue) *relay.Relay {
-	return relay.New(relay.Config{Bus: b, BusName: "shop", Queue: q, DLQ: "https://queue", Log: logs.Discard()})
+	return relay.New(config(b, q))
+}
+
+func config(b relay.Bus, q quarantine.Sender) relay.Config {
+	return relay.Config{Bus: b, BusName: "shop", Dead: quarantine.New(q, "https://queue"), Log: logs.Discard()}
 }
 
 func idOf(detail string) string {
@@ -149,7 +161,9 @@ func stream(t *testing.T, sizes ...int) (payload []byte, ids []string) {
 		}
 		ids = append(ids, image["eventId"].(map[string]string)["S"])
 		records = append(records, map[string]any{
-			"eventName": "INSERT", "dynamodb": map[string]any{"NewImage": image, "SequenceNumber": "1"},
+			"eventName": "INSERT", "dynamodb": map[string]any{
+				"NewImage": image, "SequenceNumber": "1", "ApproximateCreationDateTime": float64(time.Now().UnixMilli()) / 1000,
+			},
 		})
 	}
 	payload, err := json.Marshal(map[string]any{"Records": records})
@@ -308,37 +322,135 @@ func TestTransientFailuresAreRepeated(t *testing.T) {
 	}
 }
 
-// TestRepeatsEndInTime has a bus that never recovers: what is left is parked
-// before the function's time is up.
-func TestRepeatsEndInTime(t *testing.T) {
-	down := &smithy.GenericAPIError{Code: "InternalException", Fault: smithy.FaultServer}
-	tests := map[string]*bus{
-		"throttled": {refuse: func(types.PutEventsRequestEntry) string { return "ThrottlingException" }},
-		"down":      {fail: func(int, []types.PutEventsRequestEntry) error { return down }},
+var errDown = &smithy.GenericAPIError{Code: "InternalException", Fault: smithy.FaultServer}
+
+// outages are what passes by itself, each until ok says so.
+func outages(ok *bool) map[string]*bus {
+	throttle := func(types.PutEventsRequestEntry) string {
+		if *ok {
+			return ""
+		}
+		return "ThrottlingException"
 	}
-	for name, b := range tests {
+	return map[string]*bus{
+		"throttled": {refuse: throttle},
+		"down": {fail: func(int, []types.PutEventsRequestEntry) error {
+			if *ok {
+				return nil
+			}
+			return errDown
+		}},
+	}
+}
+
+// TestOutage has a bus that does not recover while the function runs: nothing is
+// parked, nothing overtakes, and the batch comes again, in time.
+func TestOutage(t *testing.T) {
+	var ok bool
+	for name, b := range outages(&ok) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				ok = false
 				payload, ids := stream(t, sizes(12)...)
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				defer cancel()
 				start, q := time.Now(), &queue{}
-				answer, err := newRelay(b, q).Invoke(ctx, payload)
-				if err != nil || string(answer) != emptyAnswer {
-					t.Fatalf("got %s, %v; want %s", answer, err, emptyAnswer)
+				r := newRelay(b, q)
+				answer, err := r.Invoke(ctx, payload)
+				if err == nil || answer != nil || !strings.Contains(err.Error(), "12 of 12 events are not published") || !strings.Contains(err.Error(), ids[0]) {
+					t.Fatalf("got %s, %v; want an error that says how many and why", answer, err)
 				}
 				if took := time.Since(start); took < 10*time.Second || took > 18*time.Second {
-					t.Errorf("gave up after %v, want most of 20 s and 2 s left to park", took)
+					t.Errorf("gave up after %v, want most of 20 s", took)
 				}
-				if diff := cmp.Diff(ids, q.ids()); diff != "" {
-					t.Errorf("parked (-want +got):\n%s", diff)
+				time.Sleep(23 * time.Hour) // as long as the stream keeps it
+				ok = true
+				mustInvoke(t, r, payload)
+				if diff := cmp.Diff(ids, b.taken); diff != "" || len(q.parked) > 0 {
+					t.Errorf("parked %v; published (-want +got):\n%s", q.ids(), diff)
 				}
 			})
 		})
 	}
 }
 
+// TestOutageInTheMiddle: what the bus took before it throttled it does not get again
+// from the same process, and what it never takes is parked once, after all others.
+func TestOutageInTheMiddle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		payload, ids := stream(t, sizes(25)...)
+		throttled := true
+		b := &bus{refuse: func(e types.PutEventsRequestEntry) string {
+			switch id := idOf(*e.Detail); {
+			case id == ids[3]:
+				return "MalformedDetail"
+			case id == ids[12] && throttled:
+				return "ThrottlingException"
+			}
+			return ""
+		}}
+		q := &queue{}
+		r := newRelay(b, q)
+		for range 3 {
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			if answer, err := r.Invoke(ctx, payload); err == nil {
+				t.Fatalf("got %s, want an error", answer)
+			}
+			cancel()
+		}
+		if len(q.parked) > 0 {
+			t.Fatalf("parked %v before the others were published", q.ids())
+		}
+		throttled = false
+		mustInvoke(t, r, payload)
+		want := slices.Concat(ids[:3], ids[4:12], ids[13:], ids[12:13])
+		if diff := cmp.Diff(want, b.taken); diff != "" {
+			t.Errorf("published (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{ids[3]}, q.ids()); diff != "" {
+			t.Errorf("parked (-want +got):\n%s", diff)
+		}
+		mustInvoke(t, r, payload) // the batch has succeeded: nothing is remembered of it
+		if len(b.taken) != 2*24 {
+			t.Errorf("published %d, want the whole batch once more", len(b.taken))
+		}
+	})
+}
+
+// TestOneEventFailsForEver: a bus that fails on one event, whatever the reason, is
+// given time; then the event is parked and the ones behind it go their way.
+func TestOneEventFailsForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		payload, ids := stream(t, sizes(12)...)
+		b := &bus{refuse: func(e types.PutEventsRequestEntry) string {
+			if idOf(*e.Detail) == ids[0] {
+				return "InternalFailure"
+			}
+			return ""
+		}}
+		q := &queue{}
+		r := newRelay(b, q)
+		written := time.Now()
+		for time.Since(written) < 14*time.Minute {
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			if _, err := r.Invoke(ctx, payload); err == nil {
+				t.Fatal("gave up too early")
+			}
+			cancel()
+		}
+		time.Sleep(time.Minute)
+		mustInvoke(t, r, payload)
+		if diff := cmp.Diff(ids[1:], b.taken); diff != "" {
+			t.Errorf("published (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{ids[0]}, q.ids()); diff != "" {
+			t.Errorf("parked (-want +got):\n%s", diff)
+		}
+	})
+}
+
 func TestFinalRefusalIsParkedWhole(t *testing.T) {
+	written := time.Now().UTC().Truncate(time.Millisecond)
 	payload, ids := stream(t, 3)
 	b := &bus{refuse: func(types.PutEventsRequestEntry) string { return "NotAuthorizedForSourceException" }}
 	q := &queue{}
@@ -347,9 +459,19 @@ func TestFinalRefusalIsParkedWhole(t *testing.T) {
 		t.Fatalf("%d calls, %d parked; want 1, 1", len(b.calls), len(q.parked))
 	}
 	p := q.parked[0]
-	if p.Source != "things" || p.DetailType != "thing.happened" || p.Detail.Metadata.EventID != ids[0] ||
-		string(p.Detail.Data) != `{"Padding":"xxx"}` || p.Cause != "NotAuthorizedForSourceException: because" {
+	if p.Source != "things" || p.DetailType != "thing.happened" || p.Detail.Metadata.EventID != ids[0] || string(p.Detail.Data) != `{"Padding":"xxx"}` {
 		t.Errorf("parked %+v", p)
+	}
+	seen := p.Note.FirstSeen
+	p.Note.FirstSeen = time.Time{}
+	want := quarantine.Note{
+		EventType: "thing.happened", EventID: ids[0], Subject: "thing", Cause: "NotAuthorizedForSourceException: because", Attempts: 1,
+	}
+	if diff := cmp.Diff(want, p.Note); diff != "" {
+		t.Errorf("note (-want +got):\n%s", diff)
+	}
+	if seen.Before(written) || seen.After(time.Now()) {
+		t.Errorf("first seen %v, written about %v", seen, written)
 	}
 }
 
@@ -360,7 +482,7 @@ func TestDetailThatIsNoJSON(t *testing.T) {
 	b := &bus{refuse: func(types.PutEventsRequestEntry) string { return "MalformedDetail" }}
 	var body string
 	q := queueFunc(func(in *sqs.SendMessageInput) error { body = *in.MessageBody; return nil })
-	r := relay.New(relay.Config{Bus: b, BusName: "shop", Queue: q, DLQ: "https://queue", Log: logs.Discard()})
+	r := relay.New(config(b, q))
 	mustInvoke(t, r, []byte(payload))
 	if !json.Valid([]byte(body)) || !strings.Contains(body, `"detail":"{oops"`) {
 		t.Errorf("parked %s", body)
@@ -406,7 +528,7 @@ func TestShortAnswer(t *testing.T) {
 			return &eventbridge.PutEventsOutput{Entries: make([]types.PutEventsResultEntry, min(calls, len(in.Entries)))}
 		})
 		q := &queue{}
-		mustInvoke(t, relay.New(relay.Config{Bus: b, BusName: "shop", Queue: q, DLQ: "https://queue", Log: logs.Discard()}), payload)
+		mustInvoke(t, relay.New(config(b, q)), payload)
 		if calls != 2 || len(q.parked) != 0 {
 			t.Errorf("%d calls for %v, %d parked; want 2 and none", calls, ids, len(q.parked))
 		}
@@ -495,7 +617,7 @@ func TestKilled(t *testing.T) {
 // configuration.
 func ExampleRelay_Invoke() {
 	b, q := &bus{}, &queue{}
-	r := relay.New(relay.Config{Bus: b, BusName: "shop", Queue: q, DLQ: "https://queue", Log: logs.Discard()})
+	r := relay.New(config(b, q))
 	payload, _ := os.ReadFile("testdata/stream.json")
 	answer, err := r.Invoke(context.Background(), payload)
 	fmt.Println(string(answer), err)

@@ -17,7 +17,6 @@ import (
 	"tradewind/shared/env"
 	"tradewind/shared/function"
 	"tradewind/shared/inbox"
-	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
@@ -27,11 +26,11 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl, mailer, admin := table.FromEnv(vars), ses.FromEnv(vars), vars.String("ADMIN_EMAIL", "")
+	c := consumer.FromEnv(vars, inbox.New(time.Now))
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
 	svc := notifications.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), mailer, admin, time.Now)
-	c := consumer.New(inbox.New(time.Now), logs.New(os.Stdout, getenv))
 	eventhandlers.Register(c, svc)
 	return c, nil
 }

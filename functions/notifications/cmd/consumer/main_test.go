@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"strings"
 	"testing"
 )
@@ -11,9 +12,9 @@ func TestBuild(t *testing.T) {
 		env  map[string]string
 		want []string // in the error; none: it is built
 	}{
-		"no mailer by default": {map[string]string{"TABLE_NAME": "t"}, nil},
-		"ses":                  {map[string]string{"TABLE_NAME": "t", "MAILER": "ses", "MAIL_FROM": "a@example.com", "ADMIN_EMAIL": "b@example.com"}, nil},
-		"nothing set":          {nil, []string{"TABLE_NAME"}},
+		"no mailer by default": {with(nil), nil},
+		"ses":                  {with(map[string]string{"MAILER": "ses", "MAIL_FROM": "a@example.com", "ADMIN_EMAIL": "b@example.com"}), nil},
+		"nothing set":          {nil, []string{"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES"}},
 		"all wrong":            {map[string]string{"MAILER": "pigeon"}, []string{"TABLE_NAME", "MAILER"}},
 		"no sender":            {map[string]string{"MAILER": "ses"}, []string{"TABLE_NAME", "MAIL_FROM"}},
 	}
@@ -30,4 +31,11 @@ func TestBuild(t *testing.T) {
 			}
 		})
 	}
+}
+
+// with adds to variables those that every consumer needs.
+func with(env map[string]string) map[string]string {
+	all := map[string]string{"TABLE_NAME": "t", "DLQ_URL": "https://dlq", "MAX_RECEIVES": "5"}
+	maps.Copy(all, env)
+	return all
 }

@@ -18,7 +18,6 @@ import (
 	"tradewind/shared/function"
 	"tradewind/shared/id"
 	"tradewind/shared/inbox"
-	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
@@ -28,13 +27,13 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl, limit := table.FromEnv(vars), vars.Duration("PROVIDER_TIMEOUT", 12*time.Second)
+	c := consumer.FromEnv(vars, inbox.New(time.Now))
 	charger, err := provider.FromEnv(vars, tbl)
 	if err != nil {
 		return nil, err
 	}
 	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
 	svc := payments.NewService(store, charger, limit, time.Now, id.New)
-	c := consumer.New(inbox.New(time.Now), logs.New(os.Stdout, getenv))
 	eventhandlers.Register(c, svc)
 	return c, nil
 }

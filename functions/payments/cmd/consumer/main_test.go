@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"strings"
 	"testing"
 )
@@ -11,11 +12,11 @@ func TestBuild(t *testing.T) {
 		env  map[string]string
 		want []string // in the error; none: it is built
 	}{
-		"sandbox by default": {map[string]string{"TABLE_NAME": "t"}, nil},
-		"sandbox":            {map[string]string{"TABLE_NAME": "t", "PAYMENT_PROVIDER": "sandbox", "PROVIDER_TIMEOUT": "2s"}, nil},
-		"nothing set":        {nil, []string{"TABLE_NAME"}},
+		"sandbox by default": {with(nil), nil},
+		"sandbox":            {with(map[string]string{"PAYMENT_PROVIDER": "sandbox", "PROVIDER_TIMEOUT": "2s"}), nil},
+		"nothing set":        {nil, []string{"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES"}},
 		"all wrong":          {map[string]string{"PAYMENT_PROVIDER": "beads", "PROVIDER_TIMEOUT": "soon"}, []string{"TABLE_NAME", "PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"}},
-		"stripe, no secret":  {map[string]string{"TABLE_NAME": "t", "PAYMENT_PROVIDER": "stripe"}, []string{"STRIPE_SECRET_ARN"}},
+		"stripe, no secret":  {with(map[string]string{"PAYMENT_PROVIDER": "stripe"}), []string{"STRIPE_SECRET_ARN"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -30,4 +31,11 @@ func TestBuild(t *testing.T) {
 			}
 		})
 	}
+}
+
+// with adds to variables those that every consumer needs.
+func with(env map[string]string) map[string]string {
+	all := map[string]string{"TABLE_NAME": "t", "DLQ_URL": "https://dlq", "MAX_RECEIVES": "5"}
+	maps.Copy(all, env)
+	return all
 }

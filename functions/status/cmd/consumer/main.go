@@ -27,14 +27,14 @@ import (
 func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
-	vars, log := env.From(getenv), logs.New(os.Stdout, getenv)
+	vars := env.From(getenv)
 	tbl, names, namespace := table.FromEnv(vars), vars.List("SERVICES"), vars.Require("NAMESPACE_ID")
+	c := consumer.FromEnv(vars, inbox.New(time.Now))
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
 	client := servicediscovery.NewFromConfig(awsclient.Config(getenv, "SERVICEDISCOVERY"))
 	monitor := status.NewMonitor(dynamo.New(tbl, outbox.New(event.Source, time.Now)), names, time.Now)
-	c := consumer.New(inbox.New(time.Now), log)
-	eventhandlers.Register(c, monitor, cloudmap.New(client, namespace, log))
+	eventhandlers.Register(c, monitor, cloudmap.New(client, namespace, logs.New(os.Stdout, getenv)))
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package stacks
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,7 +22,7 @@ const statusHost = "status-service"
 // only one that may change their health in the registry, and the only one that answers
 // what the gateway has no route for.
 func statusService(stack awscdk.Stack, c Config) service.Props {
-	watched := append(c.hosts[:len(c.hosts):len(c.hosts)], statusHost)
+	watched := slices.Concat(c.hosts, []string{statusHost})
 	for _, host := range watched {
 		watch(stack, c, host)
 	}

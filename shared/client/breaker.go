@@ -118,7 +118,7 @@ func (b *breaker) at(now time.Time) string {
 
 func (b *breaker) become(state string, now time.Time) {
 	from := b.state
-	b.state, b.since, b.recent, b.probing = state, now, 0, false
+	b.state, b.since, b.recent = state, now, 0
 	b.turn++
 	if b.changed != nil {
 		b.changed(from, state)

@@ -107,16 +107,20 @@ func TestTrace(t *testing.T) {
 		return response(http.StatusOK, ""), nil
 	}}
 	c, _ := newClient(service, client.Config{})
-	call := func(ctx context.Context) {
+	call := func(ctx context.Context, header ...string) {
 		t.Helper()
 		r := request(ctx, t, "POST", "http://user-service/", "{}")
 		r.Header.Set("Idempotency-Key", "k")
+		for i := 0; i < len(header); i += 2 {
+			r.Header.Set(header[i], header[i+1])
+		}
+		own := len(r.Header)
 		res, err := c.Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
 		res.Body.Close()
-		if len(r.Header) != 1 {
+		if len(r.Header) != own {
 			t.Errorf("the caller's headers were changed to %v", r.Header)
 		}
 	}
@@ -125,6 +129,10 @@ func TestTrace(t *testing.T) {
 		if got.Get(name) != want {
 			t.Errorf("%s: %q, want %q", name, got.Get(name), want)
 		}
+	}
+	call(trace.With(t.Context(), trace.Trace{CorrelationID: "c-1"}), trace.CorrelationHeader, "the call's own")
+	if got.Get(trace.CorrelationHeader) != "the call's own" {
+		t.Errorf("sent %v", got)
 	}
 	call(t.Context())
 	for _, name := range []string{trace.CorrelationHeader, trace.ParentHeader, "Authorization"} {

@@ -107,10 +107,10 @@ func (o *records) last() client.Call {
 
 func (o *records) observer() client.Observer {
 	return client.Observer{
-		Call: func(_ context.Context, c *client.Call) {
+		Call: func(_ context.Context, c client.Call) {
 			o.mu.Lock()
 			defer o.mu.Unlock()
-			o.calls = append(o.calls, *c)
+			o.calls = append(o.calls, c)
 		},
 		Breaker: func(service, from, to string) {
 			o.mu.Lock()

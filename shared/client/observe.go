@@ -15,7 +15,7 @@ import (
 // return soon, for calls wait for them, and leave the client alone.
 type Observer struct {
 	// Call is told what became of a call, when it has ended.
-	Call func(context.Context, *Call)
+	Call func(context.Context, Call)
 	// Breaker is told that the breaker of a service went from one state to another.
 	Breaker func(service, from, to string)
 	// Flush is called when the request is done for which calls were made.
@@ -92,7 +92,7 @@ func (c *call) conclude(o *outcome) {
 		}
 	}
 	if c.cfg.Observer.Call != nil {
-		c.cfg.Observer.Call(ctx, rec)
+		c.cfg.Observer.Call(ctx, *rec)
 	}
 }
 
@@ -109,8 +109,8 @@ func Observe(log *slog.Logger, meter *metrics.Meter) Observer {
 		return c.(*counts)
 	}
 	return Observer{
-		Call: func(ctx context.Context, c *Call) {
-			of(c.Service).count(c)
+		Call: func(ctx context.Context, c Call) {
+			of(c.Service).count(&c)
 			level := slog.LevelDebug
 			switch {
 			case c.Outcome != Answered:

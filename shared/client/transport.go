@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"tradewind/shared/discovery"
@@ -35,10 +34,8 @@ type call struct {
 	*transport
 	s        *target
 	r        *http.Request // as the caller made it
-	header   http.Header   // with what goes along
 	body     io.ReadCloser // of the next try
 	deadline time.Time
-	tries    atomic.Int32
 	record   Call
 }
 
@@ -63,7 +60,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	c := call{
-		transport: t, s: s, r: r, header: withContext(r.Context(), r.Header), body: r.Body,
+		transport: t, s: s, r: r, body: r.Body,
 		deadline: start.Add(t.cfg.Timeout),
 		record:   Call{Service: s.name, Method: r.Method},
 	}
@@ -75,7 +72,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if o.res != nil {
 		o.res.Request = r
 	}
-	c.record.Tries, c.record.Took = int(c.tries.Load()), time.Since(start)
+	c.record.Took = time.Since(start)
 	c.conclude(&o)
 	return o.res, o.err
 }
@@ -87,26 +84,6 @@ func (t *transport) platform(u *url.URL) (*target, error) {
 		return nil, fmt.Errorf("services are called as http://<name>-service/…, not %s", u.Redacted())
 	}
 	return t.target(u.Host)
-}
-
-// withContext returns headers with what a context adds to them. The caller's stay as
-// they are, and where they name a token, it is that one.
-func withContext(ctx context.Context, header http.Header) http.Header {
-	tr := trace.From(ctx)
-	authorization, _ := ctx.Value(token{}).(string)
-	out := make(http.Header, len(header)+3)
-	values := []string{authorization, tr.CorrelationID, tr.Parent} // one array for all
-	if authorization != "" {
-		out["Authorization"] = values[0:1:1]
-	}
-	maps.Copy(out, header)
-	if tr.CorrelationID != "" {
-		out[trace.CorrelationHeader] = values[1:2:2]
-	}
-	if tr.Parent != "" {
-		out[trace.ParentHeader] = values[2:3:3]
-	}
-	return out
 }
 
 // run makes the tries.
@@ -176,85 +153,115 @@ func (c *call) stop(repeatable bool, n int, at time.Time) string {
 // attempt makes a try, with a second one beside it where that is wished for and the
 // first takes long.
 func (c *call) attempt(ctx context.Context, now time.Time) outcome {
-	reads := c.r.Method == http.MethodGet || c.r.Method == http.MethodHead
-	if c.cfg.HedgeAfter <= 0 || !reads || c.body != nil {
-		return c.try(ctx, now)
+	if c.cfg.HedgeAfter > 0 && c.body == nil && (c.r.Method == http.MethodGet || c.r.Method == http.MethodHead) {
+		return c.hedged(ctx, now)
 	}
+	t, ok := c.next(now)
+	if !ok {
+		return outcome{err: ErrOpen}
+	}
+	return t.run(ctx)
+}
+
+// hedged makes a try and, when that takes long, another.
+func (c *call) hedged(ctx context.Context, now time.Time) outcome {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // whichever is still under way has lost
 	outcomes := make(chan outcome, 2)
 	running := 0
-	begin := func(now time.Time) {
-		running++
-		go func() { outcomes <- c.try(ctx, now) }()
+	begin := func(now time.Time) bool {
+		t, ok := c.next(now)
+		if ok {
+			running++
+			go func() { outcomes <- t.run(ctx) }()
+		}
+		return ok
 	}
-	begin(now)
-	var last outcome
+	if !begin(now) {
+		return outcome{err: ErrOpen}
+	}
 	timer := time.NewTimer(c.cfg.HedgeAfter)
 	defer timer.Stop()
 	for {
 		select {
 		case now := <-timer.C:
-			if c.deadline.Sub(now) > fair && c.s.budget.spend() {
+			if c.deadline.Sub(now) > fair && c.s.budget.spend() && begin(now) {
 				c.record.Hedges++
-				begin(now)
 			}
 		case o := <-outcomes:
 			running--
-			if last == (outcome{}) || !errors.Is(o.err, ErrOpen) {
-				last = o
-			}
 			if running == 0 || !o.failed() {
-				return last
+				return o
 			}
 		}
 	}
 }
 
-// try makes one exchange, if the breaker allows, and tells breaker and instance what
-// came of it.
-func (c *call) try(ctx context.Context, began time.Time) outcome {
-	turn, ok := c.s.breaker.allow(began)
+// try is one exchange with a service.
+type try struct {
+	*transport
+	s          *target
+	turn       int // of the breaker
+	began, end time.Time
+	r          *http.Request // as the caller made it
+	body       io.ReadCloser // nil once the transport has it
+}
+
+// next returns the next try, if the breaker allows one.
+func (c *call) next(now time.Time) (try, bool) {
+	turn, ok := c.s.breaker.allow(now)
 	if !ok {
-		return outcome{err: ErrOpen}
+		return try{}, false
 	}
-	c.tries.Add(1)
-	end := began.Add(c.cfg.TryTimeout)
+	c.record.Tries++
+	end := now.Add(c.cfg.TryTimeout)
 	if c.deadline.Before(end) {
 		end = c.deadline
 	}
-	limited, cancel := context.WithDeadline(ctx, end)
+	body := c.body
+	c.body = nil
+	return try{c.transport, c.s, turn, now, end, c.r, body}, true
+}
+
+// run finds the service, asks it, and tells breaker and instance what came of it.
+func (t *try) run(ctx context.Context) outcome {
+	limited, cancel := context.WithDeadline(ctx, t.end)
 	defer cancel()
-	address, err := c.cfg.Resolver.Resolve(limited, c.s.name)
+	address, err := t.cfg.Resolver.Resolve(limited, t.s.name)
 	if err != nil {
-		c.s.breaker.done(turn, nothing) // it was not even asked
+		closeBody(t.body)
+		t.s.breaker.done(t.turn, nothing) // it was not even asked
 		return outcome{err: err}
 	}
-	o := c.exchange(limited, address)
+	o := t.send(limited, address)
 	switch {
 	case !o.failed():
 		address.Done(true)
-		c.s.breaker.done(turn, good)
-	case errors.Is(ctx.Err(), context.Canceled), end.Sub(began) < fair && timedOut(o.err):
+		t.s.breaker.done(t.turn, good)
+	case errors.Is(ctx.Err(), context.Canceled), t.end.Sub(t.began) < fair && timedOut(o.err):
 		address.Done(true)
-		c.s.breaker.done(turn, nothing)
+		t.s.breaker.done(t.turn, nothing)
 	default:
 		address.Done(false)
-		c.s.breaker.done(turn, bad)
+		t.s.breaker.done(t.turn, bad)
 	}
 	return o
 }
 
-// exchange sends the request to an address and reads the answer whole.
-func (c *call) exchange(ctx context.Context, address discovery.Address) outcome {
-	out := c.r.WithContext(ctx)
-	out.URL, out.Host, out.Header = join(address.Base, c.r.URL), address.Host, c.header
-	if c.body != nil {
-		out.Body, c.body = c.body, nil // the transport closes it
+// send sends the request to an address and reads the answer whole.
+func (t *try) send(ctx context.Context, address discovery.Address) outcome {
+	tr := trace.From(ctx)
+	authorization, _ := ctx.Value(token{}).(string)
+	x := &exchange{
+		Request: *t.r.WithContext(ctx),
+		url:     join(address.Base, t.r.URL),
+		values:  [...]string{authorization, tr.CorrelationID, tr.Parent},
 	}
-	res, err := c.cfg.Transport.RoundTrip(out)
+	x.URL, x.Host, x.Body = &x.url, address.Host, t.body
+	x.addHeaders()
+	res, err := t.cfg.Transport.RoundTrip(&x.Request)
 	if err == nil {
-		err = readWhole(res, c.r.Method, c.cfg.MaxBody)
+		err = x.readWhole(res, t.cfg.MaxBody)
 	}
 	if err != nil {
 		// The network tells of the end of the time in words of its own.
@@ -266,10 +273,32 @@ func (c *call) exchange(ctx context.Context, address discovery.Address) outcome 
 	return outcome{res: res}
 }
 
+// exchange is what a try sends and what it gets, in one piece of memory: to ask for
+// five would cost more than all that is decided here.
+type exchange struct {
+	http.Request
+	url    url.URL
+	values [3]string // of the headers that are added
+	answer whole
+}
+
+// addHeaders adds what the context knows to the caller's headers, which stay as they
+// are: what they name already is sent as they have it.
+func (x *exchange) addHeaders() {
+	own := x.Header
+	x.Header = make(http.Header, len(own)+len(x.values))
+	for i, name := range [...]string{"Authorization", trace.CorrelationHeader, trace.ParentHeader} {
+		if x.values[i] != "" {
+			x.Header[name] = x.values[i : i+1 : i+1]
+		}
+	}
+	maps.Copy(x.Header, own)
+}
+
 // join puts what a URL names behind a base address, to the letter: what is escaped
 // stays so.
-func join(base, u *url.URL) *url.URL {
-	out := &url.URL{Scheme: base.Scheme, Host: base.Host, RawQuery: u.RawQuery}
+func join(base, u *url.URL) url.URL {
+	out := url.URL{Scheme: base.Scheme, Host: base.Host, RawQuery: u.RawQuery}
 	out.Path = strings.TrimSuffix(base.Path, "/") + rooted(u.Path)
 	if u.RawPath != "" || base.RawPath != "" {
 		out.RawPath = strings.TrimSuffix(base.EscapedPath(), "/") + rooted(u.EscapedPath())
@@ -290,7 +319,7 @@ type whole struct{ bytes.Reader }
 func (*whole) Close() error { return nil }
 
 // readWhole reads the body of an answer and puts what it read in its place.
-func readWhole(res *http.Response, method string, limit int64) error {
+func (x *exchange) readWhole(res *http.Response, limit int64) error {
 	if res.Body == nil {
 		res.Body = http.NoBody
 	}
@@ -298,7 +327,7 @@ func readWhole(res *http.Response, method string, limit int64) error {
 	var data []byte
 	var err error
 	switch n := res.ContentLength; {
-	case method == http.MethodHead || n == 0:
+	case x.Method == http.MethodHead || n == 0:
 	case n > limit:
 		return fmt.Errorf("%w: %d bytes", ErrTooLarge, n)
 	case n > 0:
@@ -314,9 +343,8 @@ func readWhole(res *http.Response, method string, limit int64) error {
 	if err != nil {
 		return fmt.Errorf("read the answer: %w", err)
 	}
-	body := &whole{}
-	body.Reset(data)
-	res.Body = body
+	x.answer.Reset(data)
+	res.Body = &x.answer
 	return nil
 }
 

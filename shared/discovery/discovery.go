@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -83,18 +84,32 @@ func fromEnv(vars *env.Vars, registry func(cfg aws.Config, namespace, domain str
 
 // LoadBalancer returns the resolver that sends every service to one address, a path
 // in it included, and leaves it to the host to tell them apart.
-func LoadBalancer(address *url.URL, domain string) Resolver { return &balancer{address, "." + domain} }
+func LoadBalancer(address *url.URL, domain string) Resolver {
+	return &balancer{address: address, suffix: "." + domain, hosts: map[string]string{}}
+}
 
 type balancer struct {
 	address *url.URL
 	suffix  string
+
+	mu    sync.Mutex
+	hosts map[string]string // by service, made once each
 }
 
 func (b *balancer) Resolve(_ context.Context, service string) (Address, error) {
-	if err := Check(service); err != nil {
-		return Address{}, err
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	host, known := b.hosts[service]
+	if !known {
+		if err := Check(service); err != nil {
+			return Address{}, err
+		}
+		host = service + b.suffix
+		if len(b.hosts) < maxServices {
+			b.hosts[service] = host
+		}
 	}
-	return Address{Base: b.address, Host: service + b.suffix}, nil
+	return Address{Base: b.address, Host: host}, nil
 }
 
 // Check returns an error for what is not a service's name: one label of a domain

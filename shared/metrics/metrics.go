@@ -79,6 +79,14 @@ type Group struct {
 	timers   []*Timer
 }
 
+// touch marks the group once one of its metrics has changed. Flush takes the mark away
+// before it reads them, so whoever still finds it need not set it again.
+func (g *Group) touch() {
+	if !g.touched.Load() {
+		g.touched.Store(true)
+	}
+}
+
 // Counter returns a new counter of the group.
 func (g *Group) Counter(name string) *Counter {
 	c := &Counter{group: g, name: name}
@@ -108,7 +116,7 @@ type Counter struct {
 // count, so that its zeros are written too.
 func (c *Counter) Add(n int) {
 	c.n.Add(int64(n))
-	c.group.touched.Store(true)
+	c.group.touch()
 }
 
 // maxValues is how many values the format allows a metric in one line.
@@ -130,7 +138,6 @@ type Timer struct {
 func (t *Timer) Observe(d time.Duration) {
 	t.group.mu.Lock()
 	defer t.group.mu.Unlock()
-	t.group.touched.Store(true)
 	if t.every == 0 {
 		t.every = 1
 	}
@@ -146,6 +153,7 @@ func (t *Timer) Observe(d time.Duration) {
 		t.kept++
 	}
 	t.seen++
+	t.group.touch()
 }
 
 // append appends the group's line to b.

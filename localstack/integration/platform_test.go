@@ -40,7 +40,18 @@ type platform struct {
 
 func connect(t *testing.T) *platform {
 	t.Helper()
-	c, err := cast.Connect(t.Context(), nil)
+	return connected(t, cast.Connect)
+}
+
+// connectAlone waits until no other suite uses the platform, and keeps others away.
+func connectAlone(t *testing.T) *platform {
+	t.Helper()
+	return connected(t, cast.ConnectAlone)
+}
+
+func connected(t *testing.T, connect func(context.Context, cast.Watch) (*cast.Platform, error)) *platform {
+	t.Helper()
+	c, err := connect(t.Context(), nil)
 	if errors.Is(err, cast.ErrNoPlatform) {
 		t.Skip(err)
 	}

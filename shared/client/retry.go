@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,7 +18,6 @@ const (
 
 // repeatable reports whether a request may reach its service twice: by its method
 // (RFC 9110, 9.2.2) or because it carries a key by which the service knows it again.
-// And its body must be there once more.
 func repeatable(r *http.Request) bool {
 	switch r.Method {
 	case http.MethodGet, http.MethodHead, http.MethodOptions, http.MethodTrace, http.MethodPut, http.MethodDelete:
@@ -26,7 +26,19 @@ func repeatable(r *http.Request) bool {
 			return false
 		}
 	}
+	return resendable(r)
+}
+
+// resendable reports whether a request is there once more.
+func resendable(r *http.Request) bool {
 	return r.Body == nil || r.Body == http.NoBody || r.GetBody != nil
+}
+
+// unsent reports whether nothing of the request left, for want of a connection. Such a
+// try was no load for the service, and no work of it.
+func (o *outcome) unsent() bool {
+	fault, ok := errors.AsType[*net.OpError](o.err)
+	return ok && fault.Op == "dial"
 }
 
 // passing reports whether what a try came to may be otherwise the next time.

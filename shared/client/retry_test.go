@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +20,7 @@ import (
 // TestWhatIsRepeated has a service that fails once.
 func TestWhatIsRepeated(t *testing.T) {
 	reset := errors.New("connection reset by peer")
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	tests := map[string]struct {
 		method, key string
 		body        string
@@ -32,11 +35,12 @@ func TestWhatIsRepeated(t *testing.T) {
 		"DELETE":                   {"DELETE", "", "", 503, 2, ""},
 		"POST with a key":          {"POST", "k", `{"a":1}`, 503, 2, ""},
 		"PATCH with a key":         {"PATCH", "k", `{"a":1}`, reset, 2, ""},
-		"GET, no connection":       {"GET", "", "", reset, 2, ""},
+		"GET, cut off":             {"GET", "", "", reset, 2, ""},
 		"GET, throttled":           {"GET", "", "", 429, 2, ""},
 		"POST":                     {"POST", "", `{"a":1}`, 503, 1, "not repeatable"},
-		"POST, no connection":      {"POST", "", `{"a":1}`, reset, 1, "not repeatable"},
+		"POST, cut off":            {"POST", "", `{"a":1}`, reset, 1, "not repeatable"},
 		"POST, throttled":          {"POST", "", `{"a":1}`, 429, 1, "not repeatable"},
+		"POST, never sent":         {"POST", "", `{"a":1}`, refused, 2, ""},
 		"PATCH":                    {"PATCH", "", `{"a":1}`, 503, 1, "not repeatable"},
 		"a method of somebody's":   {"CHARGE", "", "", 503, 1, "not repeatable"},
 		"GET, a defect":            {"GET", "", "", 500, 1, ""},
@@ -81,6 +85,39 @@ func TestWhatIsRepeated(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestNeverSent: with one of two instances gone, no call fails, however many begin at
+// once and however little was saved, because what was never sent is repeated for
+// nothing. A service that is gone altogether is still asked three times a call at most.
+func TestNeverSent(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	synctest.Test(t, func(t *testing.T) {
+		service := &catalog{answer: func(r *http.Request) (*http.Response, error) {
+			time.Sleep(time.Millisecond)
+			if r.URL.Host == "one" {
+				return nil, refused
+			}
+			return response(http.StatusOK, ""), nil
+		}}
+		c, _ := newClient(service, client.Config{Resolver: discovery.NewPool(discovery.PoolConfig{Source: twoPlaces{}})})
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				if status, err := get(t.Context(), t, c); status != http.StatusOK {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+	synctest.Test(t, func(t *testing.T) {
+		service := &catalog{answer: func(*http.Request) (*http.Response, error) { return nil, refused }}
+		c, o := newClient(service, client.Config{})
+		if _, err := get(t.Context(), t, c); err == nil || service.exchanges() != 3 || o.last().Stopped != "tries" {
+			t.Errorf("%d exchanges, %v, %+v", service.exchanges(), err, o.last())
+		}
+	})
 }
 
 // TestBodyThatIsThereOnce cannot be sent again, whatever the method.

@@ -113,7 +113,7 @@ func (c *call) run(now time.Time) outcome {
 		}
 		failed := time.Now()
 		wait := o.pause(n, failed)
-		c.record.Stopped = c.stop(may, n, failed.Add(wait))
+		c.record.Stopped = c.stop(&o, may, n, failed.Add(wait))
 		if c.record.Stopped != "" {
 			return o
 		}
@@ -133,10 +133,13 @@ func (c *call) run(now time.Time) outcome {
 	}
 }
 
-// stop returns why there is no other try at a time, after n; or it pays for it.
-func (c *call) stop(repeatable bool, n int, at time.Time) string {
+// stop returns why there is no other try at a time, after n; or it pays for it. What was
+// never sent may be sent whatever it is, and costs nothing: it goes elsewhere, where
+// there is more than one instance.
+func (c *call) stop(o *outcome, repeatable bool, n int, at time.Time) string {
+	unsent := o.unsent() && resendable(c.r)
 	switch {
-	case !repeatable:
+	case !repeatable && !unsent:
 		return "not repeatable"
 	case n >= c.cfg.Tries:
 		return "tries"
@@ -144,7 +147,7 @@ func (c *call) stop(repeatable bool, n int, at time.Time) string {
 		return "deadline"
 	case c.s.breaker.opened():
 		return "circuit"
-	case !c.s.budget.spend():
+	case !unsent && !c.s.budget.spend():
 		return "budget"
 	}
 	return ""

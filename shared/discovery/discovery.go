@@ -9,7 +9,8 @@
 // platform can move from one way to another by a variable. The last two share a
 // Pool, which keeps what was found for as long as it holds, asks again before
 // that, goes on with what it knows for a while when there is no answer, and picks
-// the less busy of two instances.
+// the less busy of two instances. One that failed it leaves alone until that answers
+// a probe, so that only the first call meets it.
 //
 // Callers must keep: resolve for every try, not once, so that a repeat can go
 // elsewhere; and call Done on every address, or its instance counts as busy for
@@ -74,9 +75,10 @@ func fromEnv(vars *env.Vars, registry func(cfg aws.Config, namespace, domain str
 		return NewPool(PoolConfig{
 			Source: registry(awsclient.Config(vars.Getenv, "SERVICEDISCOVERY"), namespace, domain),
 			TTL:    vars.Duration("DISCOVERY_TTL", 10*time.Second),
+			Probe:  Live,
 		})
 	case "dns":
-		return NewPool(PoolConfig{Source: DNS(vars.String("DNS_SERVER", ""), domain)})
+		return NewPool(PoolConfig{Source: DNS(vars.String("DNS_SERVER", ""), domain), Probe: Live})
 	default:
 		return LoadBalancer(vars.URL("ALB_URL"), domain)
 	}

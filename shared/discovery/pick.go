@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// rest is for how long an instance that failed is the second choice.
+// rest is for how long an instance that failed is the second choice, and with a probe,
+// how often it is probed from then on.
 const rest = 5 * time.Second
 
 // instance is a place and what its calls tell of it.

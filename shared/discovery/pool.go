@@ -44,8 +44,12 @@ type PoolConfig struct {
 	// MaxStale is for how long a listing is used beyond its end while the source
 	// fails. 10 min.
 	MaxStale time.Duration
-	// Timeout bounds one lookup. 1 s.
+	// Timeout bounds one lookup, and one probe. 1 s.
 	Timeout time.Duration
+	// Probe asks an instance that failed whether it works again. Until it does, it
+	// stays the second choice. Without a probe it is the first again after a while,
+	// and whether it works is found out by a call.
+	Probe func(context.Context, Instance) error
 }
 
 const (
@@ -138,7 +142,30 @@ func (p *Pool) Resolve(ctx context.Context, service string) (Address, error) {
 	if len(e.instances) == 0 {
 		return Address{}, fmt.Errorf("find %s: %w", service, cmp.Or(e.failed, ErrNoInstance))
 	}
+	p.probe(e.instances, now)
 	return pick(e.instances, now), nil
+}
+
+// probe asks those that have rested, and lets them rest on meanwhile. An only one gets
+// the calls anyway.
+func (p *Pool) probe(instances []*instance, now time.Time) {
+	if p.cfg.Probe == nil || len(instances) < 2 {
+		return
+	}
+	for _, i := range instances {
+		since := i.resting.Load()
+		next := now.Add(rest).UnixNano()
+		if since == 0 || since > now.UnixNano() || !i.resting.CompareAndSwap(since, next) {
+			continue
+		}
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), p.cfg.Timeout)
+			defer cancel()
+			if p.cfg.Probe(ctx, i.place) == nil {
+				i.resting.CompareAndSwap(next, 0) // unless a call has failed meanwhile
+			}
+		}()
+	}
 }
 
 func (p *Pool) entry(service string) (*entry, error) {

@@ -19,14 +19,16 @@ func Supported() bool {
 }
 
 // Find returns the ids of the processes that run a function of the endpoint at a
-// URL. The function's environment tells both; the executable's path does not, for
-// it is named after its content.
-func Find(endpoint, function string) []int {
+// URL, of those its versions that have some variables ("NAME=value"). The function's
+// environment tells all that; the executable's path does not, for it is named after
+// its content.
+func Find(endpoint, function string, variables ...string) []int {
+	want := append([]string{"AWS_ENDPOINT_URL=" + endpoint, "AWS_LAMBDA_FUNCTION_NAME=" + function}, variables...)
 	var found []int
 	paths, _ := filepath.Glob("/proc/[0-9]*/environ")
 	for _, path := range paths {
 		environ, err := os.ReadFile(path)
-		if err != nil || !has(environ, "AWS_ENDPOINT_URL="+endpoint) || !has(environ, "AWS_LAMBDA_FUNCTION_NAME="+function) {
+		if err != nil || !hasAll(environ, want) {
 			continue
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path))); err == nil {
@@ -46,6 +48,15 @@ func Kill(endpoint, function string) int {
 		}
 	}
 	return n
+}
+
+func hasAll(environ []byte, variables []string) bool {
+	for _, v := range variables {
+		if !has(environ, v) {
+			return false
+		}
+	}
+	return true
 }
 
 func has(environ []byte, variable string) bool {

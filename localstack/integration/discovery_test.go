@@ -1,0 +1,323 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+
+	"tradewind/localstack/internal/albnode"
+	"tradewind/localstack/internal/dnszone"
+	"tradewind/localstack/internal/fnproc"
+	"tradewind/localstack/internal/localaws"
+	"tradewind/localstack/internal/redeploy"
+	"tradewind/localstack/internal/shop"
+)
+
+// What infra says of the local endpoint's stage.
+const (
+	caller    = "orders" // the service whose api calls others
+	domain    = "local.internal"
+	namespace = "tradewind-local"
+)
+
+// unrelated are flows that take long, and not because of calls between services.
+var unrelated = []string{"a slow provider is waited for", "an order can be cancelled while it is paid"}
+
+// TestDiscovery runs the contract's flows with every way in which services find each
+// other, with all instances up and with one of two down: no order fails for that.
+// What changes is the caller's variables; its code is the same, which is checked.
+//
+// An instance is what a caller may be led to: an address in the registry or in the
+// zone; and behind the balancer, which has one address, an execution environment of
+// the called function.
+func TestDiscovery(t *testing.T) {
+	p := connectAlone(t)
+	if p.outputs.Endpoint == "" || !fnproc.Supported() {
+		t.Skip("functions reach addresses of this machine only where they are its processes")
+	}
+	c := newConfigurable(t, p)
+
+	t.Run("loadbalancer", func(t *testing.T) {
+		c.finds(t, map[string]string{"DISCOVERY_MODE": "loadbalancer", "ALB_URL": p.outputs.ALBURL})
+		t.Run("all up", func(t *testing.T) { p.flows(t, unrelated...) })
+		t.Run("one of two down", func(t *testing.T) {
+			p.killsOneOf(t, "catalog", p.apart(t, "catalog"))
+			p.flows(t, unrelated...)
+		})
+	})
+
+	t.Run("registry", func(t *testing.T) {
+		registry := connectRegistry(t, p)
+		second := node(t, p.outputs.ALBURL)
+		registry.add(t, "second", httpAt(second.Addr()))
+		c.finds(t, map[string]string{"DISCOVERY_MODE": "registry", "DISCOVERY_NAMESPACE": namespace})
+		t.Run("all up", func(t *testing.T) { p.flows(t, unrelated...) })
+		if second.Served() == 0 {
+			t.Error("the second instance was never called")
+		}
+
+		t.Run("one of two down", func(t *testing.T) {
+			registry.add(t, "second", httpAt(nobody(t)))
+			ill := node(t, p.outputs.ALBURL)
+			registry.add(t, "ill", httpAt(ill.Addr()))
+			registry.isUnhealthy(t, "ill")
+			c.restart(t)
+			p.flows(t, unrelated...)
+			if n := ill.Served(); n > 0 {
+				t.Errorf("an instance that is marked unhealthy was called %d times", n)
+			}
+		})
+	})
+
+	t.Run("dns", func(t *testing.T) {
+		zone, first, second := serve(t, domain), node(t, p.outputs.ALBURL), node(t, p.outputs.ALBURL)
+		zone.Set(dnszone.Any, time.Minute, first.Addr(), second.Addr())
+		c.finds(t, map[string]string{"DISCOVERY_MODE": "dns", "DNS_SERVER": zone.Addr()})
+		t.Run("all up", func(t *testing.T) { p.flows(t, unrelated...) })
+		if first.Served() == 0 || second.Served() == 0 {
+			t.Errorf("the instances were called %d and %d times", first.Served(), second.Served())
+		}
+
+		t.Run("one of two down", func(t *testing.T) {
+			zone.Set(dnszone.Any, time.Minute, first.Addr(), nobody(t))
+			c.restart(t)
+			p.flows(t, unrelated...)
+		})
+	})
+
+	t.Run("invariants", p.audit)
+}
+
+// configurable is the function that calls others, whose variables a test changes.
+type configurable struct {
+	redeploy.Function
+	original redeploy.Live
+	runs     int
+}
+
+// newConfigurable puts the function back when the test ends.
+func newConfigurable(t *testing.T, p *platform) *configurable {
+	t.Helper()
+	c := &configurable{Function: redeploy.New(localaws.Config(p.outputs.Endpoint, p.outputs.Region), p.function(caller, "api"))}
+	var err error
+	if c.original, err = c.Live(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.SetVariables(context.WithoutCancel(t.Context()), c.original.Variables); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// finds gives the function a way of discovery, in new execution environments.
+func (c *configurable) finds(t *testing.T, way map[string]string) {
+	t.Helper()
+	variables := maps.Clone(c.original.Variables)
+	maps.DeleteFunc(variables, func(name, _ string) bool {
+		return slices.Contains([]string{"DISCOVERY_MODE", "ALB_URL", "DISCOVERY_NAMESPACE", "DISCOVERY_TTL", "DNS_SERVER"}, name)
+	})
+	maps.Copy(variables, way)
+	c.set(t, variables)
+}
+
+// restart gives the function new execution environments, which know of nothing.
+func (c *configurable) restart(t *testing.T) {
+	t.Helper()
+	live, err := c.Live(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.set(t, live.Variables)
+}
+
+func (c *configurable) set(t *testing.T, variables map[string]string) {
+	t.Helper()
+	c.runs++
+	variables["TEST_RUN"] = fmt.Sprint(c.runs) // or there would be no new version
+	if err := c.SetVariables(t.Context(), variables); err != nil {
+		t.Fatal(err)
+	}
+	live, err := c.Live(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !maps.Equal(live.Variables, variables) || live.Code != c.original.Code || live.Code == "" {
+		t.Fatalf("the caller runs code %q with %v, want %q with %v", live.Code, live.Variables, c.original.Code, variables)
+	}
+}
+
+// apart lets the balancer alone call a version of a service's api, until the test's
+// end, and returns the variable by which the processes of that version are known: what
+// becomes of them concerns nobody but who calls by the balancer.
+func (p *platform) apart(t *testing.T, service string) string {
+	t.Helper()
+	const name, value = "TEST_CALLED_BY", "balancer"
+	f := redeploy.New(localaws.Config(p.outputs.Endpoint, p.outputs.Region), p.function(service, "api"))
+	live, err := f.Live(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	live.Variables[name] = value
+	version, err := f.Publish(t.Context(), live.Variables)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.target(t, "tw-local-"+service, version.ARN)
+	return name + "=" + value
+}
+
+// target puts a function behind the balancer in the place of a target group's, until
+// the test's end.
+func (p *platform) target(t *testing.T, group, function string) {
+	t.Helper()
+	client := elb.NewFromConfig(localaws.Config(p.outputs.Endpoint, p.outputs.Region))
+	groups, err := client.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{Names: []string{group}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	arn := groups.TargetGroups[0].TargetGroupArn
+	before, err := client.DescribeTargetHealth(t.Context(), &elb.DescribeTargetHealthInput{TargetGroupArn: arn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	replace := func(ctx context.Context, old, new *string) {
+		_, err := client.DeregisterTargets(ctx, &elb.DeregisterTargetsInput{TargetGroupArn: arn, Targets: []elbtypes.TargetDescription{{Id: old}}})
+		if err != nil {
+			t.Error(err)
+		}
+		_, err = client.RegisterTargets(ctx, &elb.RegisterTargetsInput{TargetGroupArn: arn, Targets: []elbtypes.TargetDescription{{Id: new}}})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	original := before.TargetHealthDescriptions[0].Target.Id
+	replace(t.Context(), original, aws.String(function))
+	t.Cleanup(func() { replace(context.WithoutCancel(t.Context()), aws.String(function), original) })
+}
+
+// killsOneOf kills execution environments of a service's api that have a variable
+// until the test's end, one each second and each in the middle of a call, if it has one.
+func (p *platform) killsOneOf(t *testing.T, service, variable string) {
+	t.Helper()
+	stop := make(chan struct{})
+	killed := make(chan int)
+	go func() {
+		n := 0
+		for {
+			select {
+			case <-stop:
+				killed <- n
+				return
+			case <-time.After(time.Second):
+			}
+			if found := fnproc.Find(p.outputs.Endpoint, p.function(service, "api"), variable); len(found) > 0 {
+				n += halt(found[0])
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		close(stop)
+		if n := <-killed; n == 0 {
+			t.Error("nothing was killed")
+		}
+	})
+}
+
+// halt stops a process where it is, so that what it is asked meanwhile is asked in
+// vain, and kills it. It returns how many processes that were.
+func halt(pid int) int {
+	if syscall.Kill(pid, syscall.SIGSTOP) != nil {
+		return 0
+	}
+	time.Sleep(300 * time.Millisecond)
+	if syscall.Kill(pid, syscall.SIGKILL) != nil {
+		return 0
+	}
+	return 1
+}
+
+func serve(t *testing.T, domain string) *dnszone.Server {
+	t.Helper()
+	zone, err := dnszone.Listen(domain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(zone.Close)
+	return zone
+}
+
+func node(t *testing.T, balancer string) *albnode.Node {
+	t.Helper()
+	n, err := albnode.Listen(balancer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(n.Close)
+	return n
+}
+
+func httpAt(at netip.AddrPort) string { return "http://" + at.String() }
+
+// nobody is an address at which nobody listens: connections to it are refused.
+func nobody(t *testing.T) netip.AddrPort {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).AddrPort()
+}
+
+// silent is an address at which connections are taken, and nothing is ever said.
+type silent struct {
+	net.Listener
+	heard atomic.Int32
+}
+
+func newSilent(t *testing.T) *silent {
+	t.Helper()
+	l, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &silent{Listener: l}
+	var group sync.WaitGroup
+	group.Go(func() {
+		var taken []net.Conn
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				break
+			}
+			s.heard.Add(1)
+			taken = append(taken, conn)
+		}
+		for _, conn := range taken {
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		group.Wait()
+	})
+	return s
+}
+
+var _ = errors.New
+var _ = shop.CardOK

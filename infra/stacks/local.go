@@ -1,6 +1,9 @@
 package stacks
 
 import (
+	"maps"
+	"slices"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
@@ -28,8 +31,10 @@ func bend(c Config, n network, p platform, services []service.Service) {
 	// server. Whoever starts the endpoint serves the zone too, and says where.
 	if c.Discovery == service.DNS {
 		for _, s := range services {
-			if *s.API.IsBoundToVpc() { // it calls others
-				s.API.AddEnvironment(jsii.String("DNS_SERVER"), param.Read(s.Construct, c.Stage, param.DNSServer), nil)
+			for _, f := range append(slices.Collect(maps.Values(s.Scheduled)), s.API) {
+				if *f.IsBoundToVpc() { // it calls others
+					f.AddEnvironment(jsii.String("DNS_SERVER"), param.Read(s.Construct, c.Stage, param.DNSServer), nil)
+				}
 			}
 		}
 	}

@@ -236,6 +236,7 @@ func TestFunctions(t *testing.T) {
 		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL"},
 		"consumer":          {"TABLE_NAME"},
 		"sweeper":           {"TABLE_NAME"},
+		"prober":            {"TABLE_NAME"},
 		"catalog/api":       {"JWKS_URL"},
 		"inventory/api":     {"JWKS_URL"},
 		"notifications/api": {"JWKS_URL"},
@@ -244,7 +245,7 @@ func TestFunctions(t *testing.T) {
 		"orders/api":        {"DISCOVERY_MODE", "ALB_URL", "PAYMENT_PROVIDER"}, // no way to the internet, so no JWKS_URL
 		"orders/sweeper":    {"ORDER_TIMEOUT"},
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
-		"status/api":        {"SERVICES"},
+		"status/api":        {"SERVICES", "JWKS_URL"},
 		"status/consumer":   {"SERVICES", "NAMESPACE_ID"},
 		"status/prober":     {"SERVICES", "DISCOVERY_MODE", "ALB_URL"},
 	}

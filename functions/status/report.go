@@ -18,7 +18,9 @@ const (
 	NotChecked Result = "unknown"
 )
 
-// outdated is said of a service that was not probed for too long, or never.
+// never and outdated are said of a service of which nothing is known.
+const never = "not probed yet"
+
 var outdated = fmt.Sprintf("not probed in the last %d min", int(Patience.Minutes()))
 
 // Report is what the platform is like.
@@ -50,7 +52,7 @@ func (s *Service) At(now time.Time) Condition {
 	}
 	switch {
 	case s.Last.At.IsZero():
-		c.Status, c.Cause = NotChecked, outdated
+		c.Status, c.Cause = NotChecked, never
 	case now.Sub(s.Last.At) > Patience:
 		// What it was is not what it is. It has been unknown since the last probe
 		// ceased to say anything.

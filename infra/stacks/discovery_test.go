@@ -105,6 +105,9 @@ func TestDiscoveryVariables(t *testing.T) {
 func TestDiscoveryPermissions(t *testing.T) {
 	for name, all := range map[string]map[string]template{"loadbalancer": onAWS(), "registry": byRegistry(), "dns": byDNS()} {
 		for _, f := range functions(all) {
+			if f.String() == "status/consumer" {
+				continue // it asks for nothing, it writes: see TestRegistryHealth
+			}
 			var got, want []string
 			for _, s := range f.statements(all[f.stack]) {
 				for _, action := range oneOrMany(s["Action"]) {

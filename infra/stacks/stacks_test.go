@@ -236,6 +236,7 @@ func TestFunctions(t *testing.T) {
 		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL"},
 		"consumer":          {"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES"},
 		"sweeper":           {"TABLE_NAME"},
+		"prober":            {"TABLE_NAME"},
 		"catalog/api":       {"JWKS_URL"},
 		"inventory/api":     {"JWKS_URL"},
 		"notifications/api": {"JWKS_URL"},

@@ -12,6 +12,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/servicediscovery"
@@ -41,16 +43,20 @@ func (r *Registry) Mark(ctx context.Context, healthy map[string]bool) error {
 	if err != nil {
 		return err
 	}
+	var missing []string
 	var errs []error
-	for name, well := range healthy {
+	for _, name := range slices.Sorted(maps.Keys(healthy)) {
 		id, registered := ids[name]
 		if !registered {
-			r.log.WarnContext(ctx, "a service is not in the registry", "target", name)
+			missing = append(missing, name)
 			continue
 		}
-		if err := r.mark(ctx, id, well); err != nil {
+		if err := r.mark(ctx, id, healthy[name]); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
+	}
+	if len(missing) > 0 {
+		r.log.WarnContext(ctx, "services are not in the registry", "targets", missing)
 	}
 	return errors.Join(errs...)
 }

@@ -30,8 +30,8 @@ SUBMAKE = PREFLIGHT=done $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@awk -F ' ## ' '/^## later: / { printf "  %-12s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ' ## ' '/^## later: / { printf "  %-14s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: preflight preflight-cc
 preflight:
@@ -201,6 +201,15 @@ destroy: infra/node_modules/.installed ## Away from there again, asking first (S
 	@$(SUBMAKE) cdk.out/aws/manifest.json
 	@$(CDK) destroy --app cdk.out/aws $(stacks)
 
+# --- Contracts -------------------------------------------------------------------
+
+.PHONY: generate publish-events
+generate: preflight ## What is made of contracts: the OpenAPI documents as JSON, the events' AsyncAPI document and catalogue
+	@go run ./shared/openapi/generate
+	@go run ./events/internal/generate
+publish-events: preflight ## Promise the events as they are now to their consumers (refused where it breaks one)
+	@go run ./events/internal/generate -publish
+
 # --- Check -----------------------------------------------------------------------
 
 CHECKS := format generated vet lint comments tidy templates reproducible vulnerabilities
@@ -215,6 +224,7 @@ check-format:
 	  [[ -z $$found ]] || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$found" >&2; exit 1; }
 check-generated:
 	@go run ./shared/openapi/generate -check
+	@go run ./events/internal/generate -check
 check-vet:
 	@go vet ./...
 check-lint: $(GOLANGCI_LINT)

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"tradewind/events/contracts"
 	"tradewind/infra/service"
 )
 
@@ -98,12 +99,23 @@ func Build(app awscdk.App, c Config) error {
 		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
 		props := s.props(stack, c)
 		props.Name, props.Stage, props.Arch, props.Dist = s.name, c.Stage, c.Arch, c.Dist
+		props.Consumes = consumes(s.name)
 		made = append(made, service.New(stack, "Service", props))
 	}
 	if c.Local {
 		bend(n, p, made)
 	}
 	return nil
+}
+
+// consumes is what the contracts say that a service relies on. It is said there and
+// nowhere else, so rule and contract cannot drift apart.
+func consumes(name string) []service.Event {
+	var wanted []service.Event
+	for _, c := range contracts.ConsumedBy(name) {
+		wanted = append(wanted, service.Event{Source: c.Publisher, Type: c.Type()})
+	}
+	return wanted
 }
 
 func newStack(app awscdk.App, c Config, name, description string) awscdk.Stack {

@@ -1,5 +1,6 @@
 // Command generate makes what is derived from the contracts: the published JSON
-// Schemas in events/published. Run it in the project's top folder; `make generate`,
+// Schemas in events/published, and the documents events/asyncapi.json and
+// events/catalogue.html. Run it in the project's top folder; `make generate`,
 // `make publish-events` and `make check` do.
 //
 //	go run ./events/internal/generate            write the documents
@@ -14,11 +15,15 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"tradewind/events/contracts"
+	"tradewind/events/internal/asyncapi"
+	"tradewind/events/internal/book"
 	"tradewind/events/internal/compat"
 	"tradewind/events/internal/schema"
 )
@@ -53,18 +58,44 @@ func run(home string, check, publish bool) error {
 	if len(verdict.Broken) > 0 {
 		return errors.New("contracts were changed in a way that is not allowed\n" + strings.Join(verdict.Broken, "\n"))
 	}
-	if check {
-		if len(verdict.Stale) > 0 {
-			return fmt.Errorf("contracts were changed, which breaks nobody, and the change is not published: %s.\n"+
-				"  When it is as it should stay, run `make publish-events`: from then on it cannot be taken back", strings.Join(verdict.Stale, ", "))
-		}
-		return nil
+	if check && len(verdict.Stale) > 0 {
+		return fmt.Errorf("contracts were changed, which breaks nobody, and the change is not published: %s.\n"+
+			"  When it is as it should stay, run `make publish-events`: from then on it cannot be taken back", strings.Join(verdict.Stale, ", "))
 	}
 	if publish {
 		for _, name := range verdict.Stale {
 			if err := put(filepath.Join(folder, name), verdict.Files[name]); err != nil {
 				return err
 			}
+		}
+	}
+	return document(home, check, docs)
+}
+
+// documents are made of the book of all contracts.
+var documents = map[string]func(*book.Book) ([]byte, error){
+	"asyncapi.json": asyncapi.Document,
+}
+
+func document(home string, check bool, docs *schema.Docs) error {
+	b, err := book.Read(os.DirFS(home), contracts.All(), docs)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(documents)) {
+		want, err := documents[name](b)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		path := filepath.Join(home, name)
+		if !check {
+			if err := put(path, want); err != nil {
+				return err
+			}
+			continue
+		}
+		if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, want) {
+			return fmt.Errorf("%s is not what the contracts say: run `make generate`", path)
 		}
 	}
 	return nil

@@ -25,14 +25,17 @@ GOLANGCI_LINT := .local/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(word 1,$(
 GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK := .local/tools/govulncheck-$(GOVULNCHECK_VERSION)-$(word 1,$(GO))/govulncheck
 
+ASYNCAPI_VERSION := 6.2.0
+ASYNCAPI := .local/tools/asyncapi-$(ASYNCAPI_VERSION)
+
 # For what is built in turn: linking takes most of the time and does not fill two
 # cores by itself. The programs needed have been looked for by then.
 SUBMAKE = PREFLIGHT=done $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@awk -F ' ## ' '/^## later: / { printf "  %-12s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ' ## ' '/^## later: / { printf "  %-14s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: preflight preflight-cc
 preflight:
@@ -204,6 +207,26 @@ destroy: infra/node_modules/.installed ## Away from there again, asking first (S
 	@$(SUBMAKE) cdk.out/aws/manifest.json
 	@$(CDK) destroy --app cdk.out/aws $(stacks)
 
+# --- Contracts -------------------------------------------------------------------
+
+.PHONY: generate publish-events
+generate: preflight ## What is made of contracts: the OpenAPI documents as JSON, the events' AsyncAPI document and catalogue
+	@go run ./shared/openapi/generate
+	@go run ./events/internal/generate
+publish-events: preflight ## Promise the events as they are now to their consumers (refused where it breaks one)
+	@go run ./events/internal/generate -publish
+
+# 440 MB and minutes to install, so not a part of check: its tests hold the document
+# to the specification's schema. CI=true keeps the tool from reporting its use.
+.PHONY: asyncapi
+asyncapi: $(ASYNCAPI)/.installed ## The AsyncAPI project's own validator over events/asyncapi.json (installs it, minutes the first time)
+	@CI=true ASYNCAPI_METRICS_CONFIG_PATH=$(CURDIR)/$(ASYNCAPI)/metrics NODE_ENV= SUPPRESS_NO_CONFIG_WARNING=1 \
+	  $(ASYNCAPI)/node_modules/.bin/asyncapi validate events/asyncapi.json --fail-severity=warn
+$(ASYNCAPI)/.installed: | preflight
+	@echo "install $(@D)"
+	@npm install --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error @asyncapi/cli@$(ASYNCAPI_VERSION)
+	@touch $@
+
 # --- Check -----------------------------------------------------------------------
 
 CHECKS := format generated vet lint comments tidy templates reproducible vulnerabilities
@@ -218,6 +241,7 @@ check-format:
 	  [[ -z $$found ]] || { printf 'not formatted, run gofmt -w on:\n%s\n' "$$found" >&2; exit 1; }
 check-generated:
 	@go run ./shared/openapi/generate -check
+	@go run ./events/internal/generate -check
 check-vet:
 	@go vet ./...
 check-lint: $(GOLANGCI_LINT)

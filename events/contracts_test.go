@@ -16,154 +16,110 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"tradewind/events"
-	"tradewind/events/catalog"
-	"tradewind/events/inventory"
-	"tradewind/events/notifications"
-	"tradewind/events/orders"
-	"tradewind/events/payments"
-	"tradewind/events/status"
-	"tradewind/events/users"
+	"tradewind/events/contracts"
 )
 
-// contract is one published version of an event type.
-type contract struct {
-	source    string
-	eventType string // written out, for the constant must not change
-	version   int
-	decode    func(*json.Decoder) (events.Event, error)
-}
-
-func of[E events.Event](source, eventType string, version int) contract {
-	return contract{source, eventType, version, func(d *json.Decoder) (events.Event, error) {
-		var ev E
-		err := d.Decode(&ev)
-		return ev, err
-	}}
-}
-
-// contracts is everything that the platform publishes.
-var contracts = []contract{
-	of[users.RegisteredV1]("users", "user.registered", 1),
-	of[users.UpdatedV1]("users", "user.updated", 1),
-	of[users.DeletedV1]("users", "user.deleted", 1),
-	of[catalog.ProductCreatedV1]("catalog", "product.created", 1),
-	of[catalog.ProductUpdatedV1]("catalog", "product.updated", 1),
-	of[catalog.ProductDiscontinuedV1]("catalog", "product.discontinued", 1),
-	of[orders.CreatedV1]("orders", "order.created", 1),
-	of[orders.ConfirmedV1]("orders", "order.confirmed", 1),
-	of[orders.CancelledV1]("orders", "order.cancelled", 1),
-	of[inventory.StockReservedV1]("inventory", "stock.reserved", 1),
-	of[inventory.StockRejectedV1]("inventory", "stock.rejected", 1),
-	of[inventory.StockReleasedV1]("inventory", "stock.released", 1),
-	of[inventory.StockDepletedV1]("inventory", "stock.depleted", 1),
-	of[payments.CapturedV1]("payments", "payment.captured", 1),
-	of[payments.DeclinedV1]("payments", "payment.declined", 1),
-	of[payments.RefundedV1]("payments", "payment.refunded", 1),
-	of[notifications.SentV1]("notifications", "notification.sent", 1),
-	of[notifications.FailedV1]("notifications", "notification.failed", 1),
-	of[status.DegradedV1]("status", "service.degraded", 1),
-	of[status.RecoveredV1]("status", "service.recovered", 1),
-}
-
-// example is where the example of a contract is.
-func (c contract) example() string {
-	return filepath.Join(c.source, "examples", fmt.Sprintf("%s.v%d.json", c.eventType, c.version))
-}
-
-// TestExamples reads each example strictly into the contract's type, writes it,
-// and compares: a field that is renamed, removed, or of another type shows, and
-// so does one that the example lacks. An example is what consumers of other
-// teams build on: it is not changed to make this test pass, a new version is
-// added beside it.
-func TestExamples(t *testing.T) {
-	for _, c := range contracts {
-		t.Run(fmt.Sprintf("%s v%d", c.eventType, c.version), func(t *testing.T) {
-			example, err := os.ReadFile(c.example())
-			if err != nil {
-				t.Fatal(err)
-			}
-			envelope, ev := c.read(t, example)
-			if ev.EventType() != c.eventType || ev.SchemaVersion() != c.version {
-				t.Errorf("is %s v%d", ev.EventType(), ev.SchemaVersion())
-			}
-			if m := envelope.Metadata; m.SchemaVersion != c.version || m.Subject != ev.Subject() || ev.Subject() == "" {
-				t.Errorf("metadata say version %d, subject %q; the event's subject is %q", m.SchemaVersion, m.Subject, ev.Subject())
-			}
-			for _, field := range zeroFields(reflect.ValueOf(ev), "data") {
-				t.Errorf("the example does not show %s", field)
-			}
-			if envelope.Data, err = json.Marshal(ev); err != nil {
-				t.Fatal(err)
-			}
-			written, err := json.MarshalIndent(envelope, "", "  ")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if diff := cmp.Diff(string(example), string(written)+"\n"); diff != "" {
-				t.Errorf("written again (-example +written):\n%s", diff)
-			}
-		})
+// TestDeclarations holds the contracts to one another: what is said of an event
+// by its publisher must be true of the others.
+func TestDeclarations(t *testing.T) {
+	all := contracts.All()
+	for _, fault := range faults(all) {
+		t.Error(fault)
 	}
-}
-
-func (c contract) read(t *testing.T, example []byte) (events.Envelope, events.Event) {
-	t.Helper()
-	strict := func(data []byte) *json.Decoder {
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		return d
+	byName := map[string]int{}
+	for _, c := range all {
+		byName[c.Name()]++
 	}
-	var envelope events.Envelope
-	if err := strict(example).Decode(&envelope); err != nil {
-		t.Fatal(err)
-	}
-	ev, err := c.decode(strict(envelope.Data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return envelope, ev
-}
-
-// zeroFields names the fields of a value that hold nothing.
-func zeroFields(v reflect.Value, path string) []string {
-	switch {
-	case v.IsZero():
-		return []string{path}
-	case v.Type() == reflect.TypeFor[events.Timestamp](): // whose inside is time.Time's own
-	case v.Kind() == reflect.Struct:
-		var zero []string
-		for i := range v.NumField() {
-			zero = append(zero, zeroFields(v.Field(i), path+"."+v.Type().Field(i).Name)...)
+	for name, n := range byName {
+		if n > 1 {
+			t.Errorf("%s is declared %d times", name, n)
 		}
-		return zero
-	case v.Kind() == reflect.Slice && v.Len() > 0:
-		return zeroFields(v.Index(0), path+"[0]")
 	}
-	return nil
+}
+
+var (
+	detailType = regexp.MustCompile(`^[a-z]+(\.[a-z]+)+$`)
+	versioned  = regexp.MustCompile(`V([1-9]\d*)$`)
+)
+
+// faults returns what cannot be in a list of contracts.
+func faults(all []events.Contract) []string {
+	var found []string
+	say := func(c events.Contract, format string, args ...any) {
+		found = append(found, c.Name()+": "+fmt.Sprintf(format, args...))
+	}
+	publishers := map[string]string{} // by type
+	consumed := map[string]bool{}     // "service type"
+	for _, c := range all {
+		publishers[c.Type()] = c.Publisher
+		for service := range c.Consumers {
+			consumed[service+" "+c.Type()] = true
+		}
+	}
+	for _, c := range all {
+		typ := reflect.TypeOf(c.Event)
+		if !detailType.MatchString(c.Type()) {
+			say(c, "a type is words in lower case with dots between")
+		}
+		if suffix := versioned.FindStringSubmatch(typ.Name()); suffix == nil || suffix[1] != fmt.Sprint(c.Version()) {
+			say(c, "its Go type is %s: the name of a type of version %d ends with V%d", typ, c.Version(), c.Version())
+		}
+		if publishers[c.Type()] != c.Publisher {
+			say(c, "%s and %s both publish it; rules need one source for a type", c.Publisher, publishers[c.Type()])
+		}
+		for _, cause := range c.Causes {
+			switch publisher := publishers[cause]; {
+			case cause == events.Request || cause == events.Clock:
+			case publisher == "":
+				say(c, "its cause %s is no event", cause)
+			case !consumed[c.Publisher+" "+cause]:
+				say(c, "%s publishes it upon %s, which it does not consume", c.Publisher, cause)
+			}
+		}
+		for service, effect := range c.Consumers {
+			if effect == "" {
+				say(c, "what does %s do with it?", service)
+			}
+			for _, other := range all {
+				if _, too := other.Consumers[service]; !too || other.Type() != c.Type() || other.Version() >= c.Version() {
+					continue
+				}
+				say(c, "%s is a consumer of version %d too: it reads that as version %d, and moves at once", service, other.Version(), c.Version())
+			}
+		}
+		if c.Version() > 1 {
+			upcaster, ok := c.Event.(events.Upcaster)
+			switch {
+			case !ok:
+				say(c, "it has no Upcast: its consumers would not read version %d", c.Version()-1)
+			case upcaster.Upcast().Older().EventType() != c.Type() || upcaster.Upcast().Older().SchemaVersion() != c.Version()-1:
+				say(c, "its Upcast is from %s v%d", upcaster.Upcast().Older().EventType(), upcaster.Upcast().Older().SchemaVersion())
+			}
+		}
+		if len(c.Causes) == 0 {
+			continue
+		}
+		for _, older := range all {
+			if older.Type() == c.Type() && older.Version() < c.Version() && len(older.Consumers) > 0 {
+				say(c, "it is published while %v still take version %d and cannot read it; move them first",
+					older.Consumers.Services(), older.Version())
+			}
+		}
+	}
+	return found
 }
 
 // TestEveryContractIsListed reads the source: an event type that nobody added to
-// contracts would be published without an example, and unnoticed when it breaks.
+// its publisher's list, or a publisher that is not in All, would be published
+// without a schema, and unnoticed when it breaks.
 func TestEveryContractIsListed(t *testing.T) {
-	var listed, examples []string
-	for _, c := range contracts {
-		listed = append(listed, fmt.Sprintf("%s %s v%d", c.source, c.eventType, c.version))
-		examples = append(examples, c.example())
+	var listed []string
+	for _, c := range contracts.All() {
+		listed = append(listed, fmt.Sprintf("%s %s %s", c.Publisher, c.Type(), reflect.TypeOf(c.Event).Name()))
 	}
-	if slices.Sort(listed); len(slices.Compact(slices.Clone(listed))) != len(listed) {
-		t.Errorf("listed twice: %v", listed)
-	}
-	found, err := filepath.Glob("*/examples/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	slices.Sort(examples)
-	if diff := cmp.Diff(examples, found); diff != "" {
-		t.Errorf("files of examples (-want +got):\n%s", diff)
-	}
-
 	var declared []string
 	packages, err := filepath.Glob("*/*.go")
 	if err != nil {
@@ -173,16 +129,19 @@ func TestEveryContractIsListed(t *testing.T) {
 		packages[i] = filepath.Dir(file)
 	}
 	for _, dir := range slices.Compact(packages) {
-		declared = append(declared, declaredIn(t, dir)...)
+		if dir != "contracts" {
+			declared = append(declared, declaredIn(t, dir)...)
+		}
 	}
 	slices.Sort(declared)
+	slices.Sort(listed)
 	if diff := cmp.Diff(declared, listed); diff != "" {
 		t.Errorf("event types (-declared +listed):\n%s", diff)
 	}
 }
 
 // declaredIn returns the event types that a package declares: types with an
-// EventType method that returns a constant, named after their version.
+// EventType method that returns a constant.
 func declaredIn(t *testing.T, dir string) []string {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
@@ -216,10 +175,194 @@ func declaredIn(t *testing.T, dir string) []string {
 	if constants["Source"] != dir {
 		t.Errorf("%s: Source is %q, want the package's name: rules and grants are made of it", dir, constants["Source"])
 	}
-	version := regexp.MustCompile(`V\d+$`)
 	var declared []string
 	for receiver, constant := range returned {
-		declared = append(declared, fmt.Sprintf("%s %s %s", dir, constants[constant], strings.ToLower(version.FindString(receiver))))
+		declared = append(declared, fmt.Sprintf("%s %s %s", dir, constants[constant], receiver))
 	}
 	return declared
+}
+
+// TestExamples reads each example strictly into the contract's type, writes it,
+// and compares: a field that is renamed, removed, or of another type shows. It
+// must be valid, too, and the examples of a contract together show every field.
+func TestExamples(t *testing.T) {
+	ids := map[string]string{} // of the examples' events, to their types
+	for _, c := range contracts.All() {
+		for _, path := range examples(t, c) {
+			ids[readEnvelope(t, path).Metadata.EventID] = c.Type()
+		}
+	}
+	var files []string
+	envelope := compile(t, filepath.Join("published", "event.v1.json"))
+	for _, c := range contracts.All() {
+		t.Run(c.Name(), func(t *testing.T) {
+			schema := compile(t, published(c))
+			var hidden map[string]bool
+			for _, path := range examples(t, c) {
+				files = append(files, path)
+				text, example := decodeFile(t, path)
+				if err := envelope.Validate(example); err != nil {
+					t.Errorf("%s is no event: %v", path, err)
+				}
+				if err := schema.Validate(example["data"]); err != nil {
+					t.Errorf("%s is not valid: %v", path, err)
+				}
+				detail := readEnvelope(t, path)
+				ev := decode(t, c, detail.Data)
+				if m := detail.Metadata; m.SchemaVersion != c.Version() || m.Subject != ev.Subject() || ev.Subject() == "" {
+					t.Errorf("%s: metadata say version %d, subject %q; the event's subject is %q", path, m.SchemaVersion, m.Subject, ev.Subject())
+				}
+				if cause := ids[detail.Metadata.CausationID]; cause == "" && !slices.Contains(c.Causes, events.Request) || cause != "" && !slices.Contains(c.Causes, cause) {
+					t.Errorf("%s: it is caused by %q, an example of %q, and published upon %v", path, detail.Metadata.CausationID, cause, c.Causes)
+				}
+				if diff := cmp.Diff(text, rewrite(t, detail, ev)); diff != "" {
+					t.Errorf("%s, written again (-example +written):\n%s", path, diff)
+				}
+				hidden = both(hidden, zeroFields(reflect.ValueOf(ev), "data"))
+			}
+			for field := range hidden {
+				t.Errorf("no example shows %s", field)
+			}
+		})
+	}
+	found, err := filepath.Glob("*/examples/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(files)
+	if diff := cmp.Diff(found, files); diff != "" {
+		t.Errorf("files of examples (-there +used):\n%s", diff)
+	}
+}
+
+// TestRequired leaves out each required field of an example: none may be missed
+// in silence.
+func TestRequired(t *testing.T) {
+	for _, c := range contracts.All() {
+		schema := compile(t, published(c))
+		_, example := decodeFile(t, examples(t, c)[0])
+		data := example["data"].(map[string]any)
+		for _, name := range schema.Required {
+			value := data[name]
+			delete(data, name)
+			if schema.Validate(data) == nil {
+				t.Errorf("%s without %s is valid", c.Name(), name)
+			}
+			data[name] = value
+		}
+	}
+}
+
+// published is where the schema of a contract's data is.
+func published(c events.Contract) string {
+	return filepath.Join("published", c.Publisher, c.File()+".json")
+}
+
+// examples returns where the examples of a contract are: one of its name, and more
+// with a word behind it.
+func examples(t *testing.T, c events.Contract) []string {
+	t.Helper()
+	folder := filepath.Join(c.Publisher, "examples")
+	more, err := filepath.Glob(filepath.Join(folder, c.File()+".*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append([]string{filepath.Join(folder, c.File()+".json")}, more...)
+}
+
+func readEnvelope(t *testing.T, path string) events.Envelope {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var envelope events.Envelope
+	if err := strict(text).Decode(&envelope); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return envelope
+}
+
+func decode(t *testing.T, c events.Contract, data []byte) events.Event {
+	t.Helper()
+	v := reflect.New(reflect.TypeOf(c.Event))
+	if err := strict(data).Decode(v.Interface()); err != nil {
+		t.Fatalf("%s: %v", c.Name(), err)
+	}
+	return v.Elem().Interface().(events.Event)
+}
+
+func strict(data []byte) *json.Decoder {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d
+}
+
+func rewrite(t *testing.T, envelope events.Envelope, ev events.Event) string {
+	t.Helper()
+	var err error
+	if envelope.Data, err = json.Marshal(ev); err != nil {
+		t.Fatal(err)
+	}
+	written, err := json.MarshalIndent(envelope, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(written) + "\n"
+}
+
+// zeroFields names the fields of a value that hold nothing.
+func zeroFields(v reflect.Value, path string) []string {
+	switch {
+	case v.Kind() == reflect.Slice && v.Len() > 0:
+		return zeroFields(v.Index(0), path+"[0]")
+	case v.Kind() == reflect.Struct && v.Type() != reflect.TypeFor[events.Timestamp]():
+		var zero []string
+		for i := range v.NumField() {
+			zero = append(zero, zeroFields(v.Field(i), path+"."+v.Type().Field(i).Name)...)
+		}
+		return zero
+	case v.IsZero():
+		return []string{path}
+	}
+	return nil
+}
+
+// both keeps of the names so far those that are also in more; at first there are
+// none so far.
+func both(sofar map[string]bool, more []string) map[string]bool {
+	kept := map[string]bool{}
+	for _, name := range more {
+		if sofar == nil || sofar[name] {
+			kept[name] = true
+		}
+	}
+	return kept
+}
+
+func compile(t *testing.T, path string) *jsonschema.Schema {
+	t.Helper()
+	_, doc := decodeFile(t, path)
+	c := jsonschema.NewCompiler()
+	if err := c.AddResource(path, doc); err != nil {
+		t.Fatal(err)
+	}
+	schema, err := c.Compile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
+func decodeFile(t *testing.T, path string) (string, map[string]any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return string(text), v.(map[string]any)
 }

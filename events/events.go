@@ -5,13 +5,46 @@
 //
 // It exists so that publisher and consumer agree on one Go type and no service
 // has to import another. A contract is written by hand and is never the image
-// of a stored row: tables change, contracts only grow. Each has three forms that
-// tests hold to one another: the Go type, a JSON Schema of the data in schemas/,
-// and a whole example in examples/. The envelope's schema is event.v1.json.
+// of a stored row: tables change, contracts only grow.
 //
-// Callers must keep: the standard library is the only dependency, names and
-// JSON tags are the wire format, and a published type is never changed in a way
-// that breaks a consumer. Such a change is a new version beside the old.
+// # One place
+//
+// A contract is the Go type with its comments, and its entry in the publisher's
+// function Published, which says upon what it is published and who consumes it.
+// From these are made the JSON Schema of the data in published/, the rules and
+// queues of package infra, asyncapi.json and catalogue.html. Beside each type's
+// package, examples/ has whole events, which tests hold to type and schema.
+//
+// Struct tags say of a field what its Go type cannot: the keywords of JSON Schema
+// minimum, maximum, minLength, maxLength, minItems, maxItems, pattern, format and
+// enum (closed: a value more or less is a new version); known lists values of a
+// set that may grow; id:"ord" is the pattern of the platform's ids. A field is
+// required unless its JSON tag has omitempty or omitzero.
+//
+// # Changing a contract
+//
+// The schemas in published/ are what consumers were promised. `make check` and
+// `make test` compare them with the types, `make publish-events` makes the types'
+// schemas the published ones, and all refuse what would break someone: the events
+// of tomorrow must fit consumers of today, and those of yesterday, which wait in
+// queues and the archive, the consumers of tomorrow. So only optional fields,
+// known values, comments and consumers can be added to a published version.
+//
+// Anything else is a new version beside the old one, in three steps, each deployed
+// before the next:
+//
+//  1. Declare CreatedV2 with its Upcast from CreatedV1, and its entry in Published,
+//     without causes. Publish the schema.
+//  2. Move each consumer: its handler takes CreatedV2, its name goes from the old
+//     entry's Consumers to the new one's. It still gets V1, lifted on reading.
+//  3. When no consumer is left on V1, and tests refuse to go on before, publish V2:
+//     the causes move to its entry. V1 and its upcast stay for as long as queues
+//     and the archive may hold one.
+//
+// To drop an event, publish it without consumers first, then remove it.
+//
+// Callers must keep: the standard library is the only dependency, and names and
+// JSON tags are the wire format.
 package events
 
 import (
@@ -34,36 +67,43 @@ type Event interface {
 
 // Metadata says which event this is and what it belongs to.
 type Metadata struct {
-	EventID       string    `json:"eventId"`
-	OccurredAt    Timestamp `json:"occurredAt"`
-	SchemaVersion int       `json:"schemaVersion"`
-	// CorrelationID is shared by everything that one request caused.
-	CorrelationID string `json:"correlationId"`
-	// CausationID is the id of the event that caused this one; empty where a
-	// request did.
+	// This event. It may be delivered more than once: what was done for an id is
+	// not done again.
+	EventID string `json:"eventId" id:"evt"`
+	// When it happened: RFC 3339 in UTC with milliseconds.
+	OccurredAt Timestamp `json:"occurredAt"`
+	// The version of the data's schema.
+	SchemaVersion int `json:"schemaVersion" minimum:"1"`
+	// Shared by everything that one request caused.
+	CorrelationID string `json:"correlationId" pattern:"^[A-Za-z0-9._-]{0,128}$"`
+	// The id of the event that caused this one; empty where a request did, or the
+	// clock.
 	CausationID string `json:"causationId"`
-	// Traceparent is the W3C trace context, where the cause carried one.
+	// W3C trace context; empty where the cause carried none.
 	Traceparent string `json:"traceparent"`
-	Subject     string `json:"subject"`
+	// The id of the aggregate that the event is about.
+	Subject string `json:"subject" minLength:"1"`
 }
 
 // Envelope is the EventBridge entry's Detail.
 type Envelope struct {
-	Metadata Metadata        `json:"metadata"`
-	Data     json.RawMessage `json:"data"`
+	// Which event this is, and what it belongs to.
+	Metadata Metadata `json:"metadata"`
+	// What happened, as the schema of the event's type and version has it.
+	Data json.RawMessage `json:"data"`
 }
 
 // Money is an amount in minor units (cents) of an ISO 4217 currency. Never a
 // float: 0.1 has no binary representation, and money must add up.
 type Money struct {
-	Amount   int64  `json:"amount"`
-	Currency string `json:"currency"`
+	Amount   int64  `json:"amount"`                        // Minor units, such as cents.
+	Currency string `json:"currency" pattern:"^[A-Z]{3}$"` // ISO 4217.
 }
 
 // Line is a quantity of a product.
 type Line struct {
-	ProductID string `json:"productId"`
-	Quantity  int    `json:"quantity"`
+	ProductID string `json:"productId" id:"prd"`   // The product.
+	Quantity  int    `json:"quantity" minimum:"1"` // Units of the product.
 }
 
 // Timestamp is a time as the platform writes it everywhere: RFC 3339 in UTC

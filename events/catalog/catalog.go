@@ -14,30 +14,41 @@ const (
 	TypeProductDiscontinued = "product.discontinued"
 )
 
-// ProductCreatedV1 says that a product is for sale. Consumer: inventory opens
-// its stock line.
-type ProductCreatedV1 struct {
-	ProductID string       `json:"productId"`
-	SKU       string       `json:"sku"`
-	Name      string       `json:"name"`
-	Category  string       `json:"category"`
-	Price     events.Money `json:"price"`
+// Published declares the service's contracts.
+func Published() []events.Contract {
+	return events.Publishes(Source,
+		events.Contract{
+			Event: ProductCreatedV1{}, Causes: []string{events.Request},
+			Consumers: events.Consumers{"inventory": "opens a stock line"},
+		},
+		events.Contract{Event: ProductUpdatedV1{}, Causes: []string{events.Request}},
+		events.Contract{Event: ProductDiscontinuedV1{}, Causes: []string{events.Request}},
+	)
 }
 
-// ProductUpdatedV1 carries the product as it is now. Orders already placed keep
-// the price they were placed at.
+// ProductCreatedV1 says that a product is for sale.
+type ProductCreatedV1 struct {
+	ProductID string       `json:"productId" id:"prd"`     // The product.
+	SKU       string       `json:"sku" minLength:"1"`      // The seller's own key, unique.
+	Name      string       `json:"name" minLength:"1"`     // What customers see.
+	Category  string       `json:"category" minLength:"1"` // Where the catalog lists it.
+	Price     events.Money `json:"price"`                  // What one unit costs.
+}
+
+// ProductUpdatedV1 carries a product as it is now. Orders that were placed keep
+// their price.
 type ProductUpdatedV1 struct {
-	ProductID string       `json:"productId"`
-	SKU       string       `json:"sku"`
-	Name      string       `json:"name"`
-	Category  string       `json:"category"`
-	Price     events.Money `json:"price"`
-	Version   int          `json:"version"`
+	ProductID string       `json:"productId" id:"prd"`     // The product.
+	SKU       string       `json:"sku" minLength:"1"`      // The seller's own key, unique.
+	Name      string       `json:"name" minLength:"1"`     // What customers see.
+	Category  string       `json:"category" minLength:"1"` // Where the catalog lists it.
+	Price     events.Money `json:"price"`                  // What one unit costs.
+	Version   int          `json:"version" minimum:"1"`    // The product's version after the change. It orders updates that arrive out of turn.
 }
 
 // ProductDiscontinuedV1 says that a product cannot be ordered any more.
 type ProductDiscontinuedV1 struct {
-	ProductID string `json:"productId"`
+	ProductID string `json:"productId" id:"prd"` // The product.
 }
 
 // EventType implements events.Event.

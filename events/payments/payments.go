@@ -14,33 +14,53 @@ const (
 	TypeRefunded = "payment.refunded"
 )
 
-// CapturedV1 says that the order's total was charged. At most once per order.
-// Consumer: orders confirms.
+// Published declares the service's contracts.
+func Published() []events.Contract {
+	return events.Publishes(Source,
+		events.Contract{
+			Event: CapturedV1{}, Causes: []string{"stock.reserved"},
+			Consumers: events.Consumers{"orders": "confirms the order"},
+		},
+		events.Contract{
+			Event: DeclinedV1{}, Causes: []string{"stock.reserved"},
+			Consumers: events.Consumers{"orders": "cancels the order: payment declined"},
+		},
+		events.Contract{
+			// The reservation of an order that was cancelled meanwhile finds its charge.
+			Event: RefundedV1{}, Causes: []string{"order.cancelled", "stock.reserved"},
+			Consumers: events.Consumers{
+				"notifications": "tells the customer",
+				"orders":        "notes it in the history",
+			},
+		},
+	)
+}
+
+// CapturedV1 says that an order's total was charged. Published at most once per
+// order.
 type CapturedV1 struct {
-	PaymentID string       `json:"paymentId"`
-	OrderID   string       `json:"orderId"`
-	UserID    string       `json:"userId"`
-	Amount    events.Money `json:"amount"`
+	PaymentID string       `json:"paymentId" id:"pay"` // The payment.
+	OrderID   string       `json:"orderId" id:"ord"`   // The order.
+	UserID    string       `json:"userId" id:"usr"`    // The customer.
+	Amount    events.Money `json:"amount"`             // What was charged.
 }
 
-// DeclinedV1 says that the provider refused the charge for good. Consumer:
-// orders cancels as payment_declined.
+// DeclinedV1 says that the provider refused a charge for good.
 type DeclinedV1 struct {
-	PaymentID   string       `json:"paymentId"`
-	OrderID     string       `json:"orderId"`
-	UserID      string       `json:"userId"`
-	Amount      events.Money `json:"amount"`
-	DeclineCode string       `json:"declineCode"`
+	PaymentID   string       `json:"paymentId" id:"pay"`                                                 // The payment.
+	OrderID     string       `json:"orderId" id:"ord"`                                                   // The order.
+	UserID      string       `json:"userId" id:"usr"`                                                    // The customer.
+	Amount      events.Money `json:"amount"`                                                             // What was to be charged.
+	DeclineCode string       `json:"declineCode" minLength:"1" known:"card_declined,insufficient_funds"` // The provider's word for why.
 }
 
-// RefundedV1 says that a captured payment went back whole. Consumers: orders
-// notes it in the history, notifications tells the customer.
+// RefundedV1 says that a captured payment went back whole.
 type RefundedV1 struct {
-	PaymentID string       `json:"paymentId"`
-	RefundID  string       `json:"refundId"`
-	OrderID   string       `json:"orderId"`
-	UserID    string       `json:"userId"`
-	Amount    events.Money `json:"amount"`
+	PaymentID string       `json:"paymentId" id:"pay"` // The payment.
+	RefundID  string       `json:"refundId" id:"ref"`  // The refund.
+	OrderID   string       `json:"orderId" id:"ord"`   // The order.
+	UserID    string       `json:"userId" id:"usr"`    // The customer.
+	Amount    events.Money `json:"amount"`             // What went back.
 }
 
 // EventType implements events.Event.

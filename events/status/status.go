@@ -14,28 +14,37 @@ const (
 	TypeRecovered = "service.recovered"
 )
 
+// Published declares the service's contracts.
+func Published() []events.Contract {
+	return events.Publishes(Source,
+		events.Contract{
+			Event: DegradedV1{}, Causes: []string{events.Clock},
+			Consumers: events.Consumers{"status": "takes the service's instances out of the registry"},
+		},
+		events.Contract{
+			Event: RecoveredV1{}, Causes: []string{events.Clock},
+			Consumers: events.Consumers{"status": "puts the service's instances back into the registry"},
+		},
+	)
+}
+
 // DegradedV1 says that a service failed enough probes in a row to count as not
-// working. Consumer: status itself takes its instances out of the registry.
+// working.
 type DegradedV1 struct {
-	Service string `json:"service"`
-	// SinceAt is when the first of the probes in a row failed.
-	SinceAt events.Timestamp `json:"sinceAt"`
-	// Cause is what the last of them saw, for people.
-	Cause  string `json:"cause"`
-	Probes int    `json:"probes"`
+	Service string           `json:"service" pattern:"^[a-z0-9-]+-service$"` // Its name in discovery.
+	SinceAt events.Timestamp `json:"sinceAt"`                                // When the first of the probes in a row failed.
+	Cause   string           `json:"cause" minLength:"1"`                    // What the last of them saw, for people.
+	Probes  int              `json:"probes" minimum:"1"`                     // How many failed in a row.
 }
 
 // RecoveredV1 says that a degraded service passed enough probes in a row to count
-// as working again. Consumer: status itself puts its instances back into the
-// registry.
+// as working again.
 type RecoveredV1 struct {
-	Service string `json:"service"`
-	// SinceAt is when the first of the probes in a row passed.
-	SinceAt events.Timestamp `json:"sinceAt"`
-	// DegradedAt is since when it had not worked, and Cause why.
-	DegradedAt events.Timestamp `json:"degradedAt"`
-	Cause      string           `json:"cause"`
-	Probes     int              `json:"probes"`
+	Service    string           `json:"service" pattern:"^[a-z0-9-]+-service$"` // Its name in discovery.
+	SinceAt    events.Timestamp `json:"sinceAt"`                                // When the first of the probes in a row passed.
+	DegradedAt events.Timestamp `json:"degradedAt"`                             // Since when it had not worked.
+	Cause      string           `json:"cause" minLength:"1"`                    // Why it had not.
+	Probes     int              `json:"probes" minimum:"1"`                     // How many passed in a row.
 }
 
 // EventType implements events.Event.

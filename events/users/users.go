@@ -3,6 +3,8 @@
 // any must erase it on DeletedV1.
 package users
 
+import "tradewind/events"
+
 // Source is the EventBridge source of every event here.
 const Source = "users"
 
@@ -13,27 +15,46 @@ const (
 	TypeDeleted    = "user.deleted"
 )
 
-// RegisteredV1 says that someone has an account and can sign in. Consumer:
-// notifications remembers where to write and says welcome.
+// Published declares the service's contracts.
+func Published() []events.Contract {
+	return events.Publishes(Source,
+		events.Contract{
+			Event: RegisteredV1{}, Causes: []string{events.Request},
+			Consumers: events.Consumers{"notifications": "remembers where to write, and says welcome"},
+		},
+		events.Contract{
+			Event: UpdatedV1{}, Causes: []string{events.Request},
+			Consumers: events.Consumers{"notifications": "remembers where to write from now on"},
+		},
+		events.Contract{
+			Event: DeletedV1{}, Causes: []string{events.Request},
+			Consumers: events.Consumers{
+				"notifications": "forgets the person",
+				"orders":        "erases the addresses in their orders",
+			},
+		},
+	)
+}
+
+// RegisteredV1 says that someone has an account and can sign in.
 type RegisteredV1 struct {
-	UserID string `json:"userId"`
-	Email  string `json:"email"`
-	Name   string `json:"name"`
+	UserID string `json:"userId" id:"usr"`     // The customer.
+	Email  string `json:"email" minLength:"1"` // Where to write; personal data.
+	Name   string `json:"name" minLength:"1"`  // How to address them; personal data.
 }
 
-// UpdatedV1 carries the account's e-mail and name as they are now. Consumer:
-// notifications. Version orders updates that arrive out of turn.
+// UpdatedV1 carries an account's e-mail address and name as they are now.
 type UpdatedV1 struct {
-	UserID  string `json:"userId"`
-	Email   string `json:"email"`
-	Name    string `json:"name"`
-	Version int    `json:"version"`
+	UserID  string `json:"userId" id:"usr"`     // The customer.
+	Email   string `json:"email" minLength:"1"` // Where to write; personal data.
+	Name    string `json:"name" minLength:"1"`  // How to address them; personal data.
+	Version int    `json:"version" minimum:"1"` // The user's version after the change. It orders updates that arrive out of turn.
 }
 
-// DeletedV1 says that the account's personal data was erased; the id stays.
-// Consumers: notifications forgets the person, orders their addresses.
+// DeletedV1 says that an account's personal data was erased; the id stays. Who
+// keeps any of it erases it too.
 type DeletedV1 struct {
-	UserID string `json:"userId"`
+	UserID string `json:"userId" id:"usr"` // The customer.
 }
 
 // EventType implements events.Event.

@@ -89,9 +89,9 @@ var layers = []Layer{
 	},
 	{
 		From:    "infra/...",
-		Project: []string{"infra/...", "events/..."},
+		Project: []string{"infra/...", "events/contracts"},
 		Others:  true,
-		Reason:  "infra names binaries by their path and events by their constants; it runs no code of theirs",
+		Reason:  "infra names binaries by their path, and takes who consumes what from the contracts; it runs no code of theirs",
 	},
 	{
 		From:    "localstack/...",
@@ -143,6 +143,11 @@ var bans = []Ban{
 		From:   "functions/...",
 		To:     "go.yaml.in/yaml/...",
 		Reason: "a function serves its OpenAPI document as the JSON made beforehand; reading YAML makes every cold start longer",
+	},
+	{
+		From:   "functions/.../cmd/...",
+		To:     "events/contracts",
+		Reason: "a binary carries the contracts that it uses; the list of all is for infra, documents and tests",
 	},
 	{
 		From:   "functions/.../cmd/...",

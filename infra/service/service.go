@@ -71,7 +71,7 @@ func Public(method, path string) Route { return Route{Method: method, Path: path
 // the scope with 403 where the contract says 401.
 func SignedIn(method, path string) Route { return Route{Method: method, Path: path, SignedIn: true} }
 
-// Event is one kind of domain event, named by the constants of its publisher.
+// Event is one kind of domain event.
 type Event struct{ Source, Type string }
 
 // Function is what differs in one function. Zero values mean the house's.

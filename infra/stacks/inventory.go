@@ -3,8 +3,6 @@ package stacks
 import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 
-	"tradewind/events/catalog"
-	"tradewind/events/orders"
 	"tradewind/infra/service"
 )
 
@@ -16,12 +14,6 @@ func inventoryService(awscdk.Stack, Config) service.Props {
 			service.Public("GET", "/{productId}"),
 			service.SignedIn("PUT", "/{productId}"),
 			service.SignedIn("POST", "/{productId}/adjustments"),
-		},
-		Consumes: []service.Event{
-			{Source: catalog.Source, Type: catalog.TypeProductCreated},
-			{Source: orders.Source, Type: orders.TypeCreated},
-			{Source: orders.Source, Type: orders.TypeConfirmed},
-			{Source: orders.Source, Type: orders.TypeCancelled},
 		},
 	}
 }

@@ -7,10 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
-	"tradewind/events/inventory"
-	"tradewind/events/orders"
-	"tradewind/events/payments"
-	"tradewind/events/users"
 	"tradewind/infra/service"
 )
 
@@ -21,16 +17,6 @@ func notificationsService(stack awscdk.Stack, c Config) service.Props {
 		Routes: []service.Route{
 			service.SignedIn("GET", ""),
 			service.SignedIn("GET", "/{id}"),
-		},
-		Consumes: []service.Event{
-			{Source: users.Source, Type: users.TypeRegistered},
-			{Source: users.Source, Type: users.TypeUpdated},
-			{Source: users.Source, Type: users.TypeDeleted},
-			{Source: orders.Source, Type: orders.TypeCreated},
-			{Source: orders.Source, Type: orders.TypeConfirmed},
-			{Source: orders.Source, Type: orders.TypeCancelled},
-			{Source: payments.Source, Type: payments.TypeRefunded},
-			{Source: inventory.Source, Type: inventory.TypeStockDepleted},
 		},
 		Consumer: mailer(stack, c),
 	}

@@ -7,8 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
-	"tradewind/events/inventory"
-	"tradewind/events/orders"
 	"tradewind/infra/service"
 )
 
@@ -33,10 +31,6 @@ func paymentsService(_ awscdk.Stack, c Config) service.Props {
 		Routes: []service.Route{
 			service.SignedIn("GET", ""),
 			service.SignedIn("GET", "/{id}"),
-		},
-		Consumes: []service.Event{
-			{Source: inventory.Source, Type: inventory.TypeStockReserved},
-			{Source: orders.Source, Type: orders.TypeCancelled},
 		},
 		Consumer: consumer,
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
+	"tradewind/events/contracts"
 	"tradewind/infra/service"
 )
 
@@ -112,6 +113,7 @@ func Build(app awscdk.App, c Config) error {
 		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
 		props := s.props(stack, c)
 		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Discovery
+		props.Consumes = consumes(s.name)
 		made = append(made, service.New(stack, "Service", props))
 		c.hosts = append(c.hosts, props.Host)
 	}
@@ -119,6 +121,16 @@ func Build(app awscdk.App, c Config) error {
 		bend(c, n, p, made)
 	}
 	return nil
+}
+
+// consumes is what the contracts say that a service relies on. It is said there and
+// nowhere else, so rule and contract cannot drift apart.
+func consumes(name string) []service.Event {
+	var wanted []service.Event
+	for _, c := range contracts.ConsumedBy(name) {
+		wanted = append(wanted, service.Event{Source: c.Publisher, Type: c.Type()})
+	}
+	return wanted
 }
 
 func newStack(app awscdk.App, c Config, name, description string) awscdk.Stack {

@@ -10,7 +10,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/jsii-runtime-go"
 
-	"tradewind/events/status"
 	"tradewind/infra/param"
 	"tradewind/infra/service"
 )
@@ -32,11 +31,7 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 		Host:    statusHost,
 		Default: true,
 		Routes:  []service.Route{service.Public("GET", "")},
-		Consumes: []service.Event{
-			{Source: status.Source, Type: status.TypeDegraded},
-			{Source: status.Source, Type: status.TypeRecovered},
-		},
-		API: service.Function{Env: map[string]*string{"SERVICES": services}},
+		API:     service.Function{Env: map[string]*string{"SERVICES": services}},
 		Consumer: service.Function{
 			Env: map[string]*string{
 				"SERVICES":     services,

@@ -6,6 +6,12 @@
 // none did), repeat what lost a race, acknowledge what was done before, put into
 // quarantine what cannot be processed, leave time to answer.
 //
+// A handler takes one version of an event type, and with it the versions before
+// from which that one knows its upcast (see package events). A newer version, or a
+// type that nobody takes, is a failure: nothing is guessed and nothing dropped, it
+// waits in the dead-letter queue for the function that takes it. Fields that a
+// type does not have are passed over, for a published version may gain some.
+//
 // Callers must keep: a handler returns nil when the event needs no more work,
 // also when it is too late for it; an error when it should come again, also
 // when it is too early; an Invalid error when no repeat can help. The last goes
@@ -45,15 +51,32 @@ const (
 type Consumer struct {
 	inbox    *inbox.Inbox
 	log      *slog.Logger
-	handlers map[string]func(context.Context, events.Metadata, json.RawMessage) error
+	handlers map[version]handler
+	takes    []events.Event
 
 	dead     *quarantine.Queue // nil: failures are left to the queue
 	receives int               // after which a failure is final
 }
 
+// version is one version of an event type.
+type version struct {
+	eventType string
+	number    int
+}
+
+func versionOf(ev events.Event) version { return version{ev.EventType(), ev.SchemaVersion()} }
+
+func (v version) String() string { return v.eventType + " v" + strconv.Itoa(v.number) }
+
+// handler is what was registered for a version.
+type handler struct {
+	version int
+	run     func(context.Context, events.Metadata, json.RawMessage) error
+}
+
 // New returns a consumer that handles nothing yet; see On.
 func New(box *inbox.Inbox, log *slog.Logger) *Consumer {
-	return &Consumer{inbox: box, log: log, handlers: map[string]func(context.Context, events.Metadata, json.RawMessage) error{}}
+	return &Consumer{inbox: box, log: log, handlers: map[version]handler{}}
 }
 
 // Quarantine makes c put what it cannot process into a dead-letter queue, at once
@@ -62,26 +85,42 @@ func (c *Consumer) Quarantine(dead *quarantine.Queue, receives int) {
 	c.dead, c.receives = dead, receives
 }
 
-// On registers the handler of an event type and version. The handler runs again
-// from its start when its commit was refused as stale.
+// On registers the handler of an event type and version. It also gets the versions
+// before, lifted, down to the next one that has a handler of its own. The handler
+// runs again from its start when its commit was refused as stale.
 func On[E events.Event](c *Consumer, handle func(context.Context, events.Metadata, E) error) {
 	var zero E
-	c.handlers[handlerKey(zero.EventType(), zero.SchemaVersion())] = func(ctx context.Context, m events.Metadata, data json.RawMessage) error {
-		var ev E
-		if err := json.Unmarshal(data, &ev); err != nil {
+	h := handler{zero.SchemaVersion(), func(ctx context.Context, m events.Metadata, data json.RawMessage) error {
+		ev, err := events.Read[E](m.SchemaVersion, data)
+		if err != nil {
 			return apperr.Wrap(err, apperr.Invalid, "event_malformed", "The event's data does not fit its contract.")
 		}
 		return table.Again(ctx, func() error { return handle(ctx, m, ev) })
+	}}
+	c.takes = append(c.takes, zero)
+	c.handlers[versionOf(zero)] = h
+	var older events.Event = zero
+	for {
+		upcaster, ok := older.(events.Upcaster)
+		if !ok {
+			return
+		}
+		older = upcaster.Upcast().Older()
+		if nearest, taken := c.handlers[versionOf(older)]; taken && nearest.version < h.version {
+			return
+		}
+		c.handlers[versionOf(older)] = h
 	}
 }
 
-// Handles reports whether the consumer takes an event type and version.
-func (c *Consumer) Handles(eventType string, version int) bool {
-	return c.handlers[handlerKey(eventType, version)] != nil
-}
+// Takes returns the zero values of the events that handlers were registered for.
+func (c *Consumer) Takes() []events.Event { return c.takes }
 
-func handlerKey(eventType string, version int) string {
-	return fmt.Sprintf("%s v%d", eventType, version)
+// Handles reports whether the consumer takes an event type and version, as it is
+// or lifted.
+func (c *Consumer) Handles(eventType string, number int) bool {
+	_, ok := c.handlers[version{eventType, number}]
+	return ok
 }
 
 type sqsEvent struct {
@@ -223,16 +262,18 @@ func (c *Consumer) dispatch(ctx context.Context, m message, note *quarantine.Not
 	}
 	meta := ev.Detail.Metadata
 	note.EventType, note.EventID, note.Subject = ev.DetailType, meta.EventID, meta.Subject
-	name = handlerKey(ev.DetailType, meta.SchemaVersion)
+	v := version{ev.DetailType, meta.SchemaVersion}
+	name = v.String()
 	t := trace.New(meta.CorrelationID, meta.Traceparent)
 	t.CausationID = meta.EventID
 	traced = trace.With(ctx, t)
 	if meta.EventID == "" {
 		return traced, name, apperr.New(apperr.Invalid, "event_malformed", "The event has no id.")
 	}
-	handle := c.handlers[name]
-	if handle == nil {
-		return traced, name, apperr.New(apperr.Invalid, "event_unknown", "No handler takes this event type and version.")
+	h, ok := c.handlers[v]
+	if !ok {
+		return traced, name, apperr.New(apperr.Invalid, "event_unknown",
+			"No handler of this function takes this version of the event: deploy one that does, then redrive the message.")
 	}
-	return traced, name, handle(c.inbox.Guard(traced, meta.EventID), meta, ev.Detail.Data)
+	return traced, name, h.run(c.inbox.Guard(traced, meta.EventID), meta, ev.Detail.Data)
 }

@@ -110,10 +110,10 @@ func TestQuarantine(t *testing.T) {
 		"conflict":    {event("m", "evt_1", shipped{"conflict", 1}), maxReceives, quarantine.Note{Cause: "conflict: parcel_lost: The parcel is lost."}},
 		"refused":     {event("m", "evt_1", shipped{"refused", 1}), 1, quarantine.Note{Cause: "invalid: ship: parcel_heavy: The parcel is too heavy."}},
 		"wrong shape": {wrongShape, 1, quarantine.Note{Subject: "shape", Cause: invalid + "The event's data does not fit its contract.: json: cannot unmarshal string into Go struct field shipped.weight of type int"}},
-		"unknown":     {event("m", "evt_1", lost{"nobody listens"}), 1, quarantine.Note{EventType: "parcel.lost", Subject: "none", Cause: "invalid: event_unknown: No handler takes this event type and version."}},
+		"unknown":     {event("m", "evt_1", lost{"nobody listens"}), 1, quarantine.Note{EventType: "parcel.lost", Subject: "none", Cause: "invalid: event_unknown: No handler of this function takes this version of the event: deploy one that does, then redrive the message."}},
 		"no id":       {event("m", "", shipped{"p", 1}), 1, quarantine.Note{EventID: "none", Subject: "p", Cause: invalid + "The event has no id."}},
 		"no event":    {message{"m", "hello Ada"}, 1, quarantine.Note{EventType: "none", EventID: "none", Subject: "none", Cause: invalid + "The message is not an event.: invalid character … looking for beginning of value"}},
-		"odd words":   {odd, 1, quarantine.Note{EventType: "none", EventID: "none", Subject: "none", Cause: "invalid: event_unknown: No handler takes this event type and version."}},
+		"odd words":   {odd, 1, quarantine.Note{EventType: "none", EventID: "none", Subject: "none", Cause: "invalid: event_unknown: No handler of this function takes this version of the event: deploy one that does, then redrive the message."}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -93,6 +93,16 @@ test-endpoint: $(TALLY) | preflight
 	  $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u) \
 	  ./localstack/integration/... ./localstack/conformance/...
 
+# --- Operate ---------------------------------------------------------------------
+
+# On AWS where a stage is named, here otherwise. What to do reaches the program as
+# make passes on its own variables, in the environment; a $ in it is written $$.
+OPERATE := redrive
+.PHONY: $(OPERATE)
+$(OPERATE): export TRADEWIND_STAGE = $(if $(filter command environment,$(origin STAGE)),$(STAGE))
+redrive: .local/bin/operate ## Dead letters back to where they should have been processed (QUEUE=inventory, FILTER=cause=…, EDIT=command, DRY_RUN=1 lists, STAGE= on AWS)
+	@.local/bin/operate redrive
+
 .PHONY: bench
 bench: ## The time and size of each api function's start against the budgets (STARTS=300, README=README.md writes its table)
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
@@ -150,7 +160,11 @@ $(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
 	@go build -o $@ ./localstack/tally
 	$(call inputs,./localstack/tally)
 
--include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/tally $(call binaries,amd64) $(call binaries,arm64))
+.local/bin/operate: go.mod go.sum .local/stamps/go | preflight
+	@go build -o $@ ./shared/operate
+	$(call inputs,./shared/operate)
+
+-include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/tally .local/bin/operate $(call binaries,amd64) $(call binaries,arm64))
 
 # A stamp's text is what must not change, so it is written only when it did.
 stamp = @mkdir -p $(@D); text="$$($(1))"; [[ -f $@ && "$$(<$@)" == "$$text" ]] || echo "$$text" > $@
@@ -299,6 +313,5 @@ clean: ## Remove what was built; installed tools and a running endpoint's state 
 ## later: ## storm ## an order storm with processes killed on the way, invariants checked after it
 ## later: ## logs ## follow the functions' logs
 ## later: ## token ## an access token of a test user
-## later: ## redrive ## a dead-letter queue's messages back to their queue
 ## later: ## replay ## archived events once more
 ## later: ## new-service ## a new service that builds and passes its tests as it is

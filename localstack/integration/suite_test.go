@@ -68,9 +68,10 @@ func (p *platform) flows(t *testing.T, without ...string) {
 	}
 }
 
-// TestPlatform has three parts, and their order matters: what is killed in the
-// second would delay the tests of the first, and the third looks at the whole once
-// nothing moves any more.
+// TestPlatform has four parts, and their order matters: what is killed in the
+// second would delay the tests of the first, the third is what an operator does after
+// such a day, one thing at a time, and the last looks at the whole once nothing moves
+// any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 
@@ -93,6 +94,14 @@ func TestPlatform(t *testing.T) {
 				test(t, p)
 			})
 		}
+	})
+
+	t.Run("operated", func(t *testing.T) {
+		if p.outputs.Endpoint == "" {
+			t.Skip("the queues and tables are ours to look at only here")
+		}
+		o := newOperator(t, p)
+		t.Run("poison is put away, mended and sent back", func(t *testing.T) { poison(t, o) })
 	})
 
 	t.Run("invariants", p.audit)

@@ -249,7 +249,7 @@ func TestFunctions(t *testing.T) {
 		"payments/consumer": {"PAYMENT_PROVIDER", "PROVIDER_TIMEOUT"},
 		"status/api":        {"SERVICES", "JWKS_URL"},
 		"status/consumer":   {"SERVICES", "NAMESPACE_ID"},
-		"status/prober":     {"TABLE_NAME", "SERVICES", "DISCOVERY_MODE", "ALB_URL"},
+		"status/prober":     {"SERVICES", "DISCOVERY_MODE", "ALB_URL"},
 	}
 	callers := []string{"orders/api", "status/prober"}
 	targets(t, func(t *testing.T, all map[string]template) {
@@ -621,11 +621,12 @@ func TestRoutes(t *testing.T) {
 		"GET /api/notifications":      signedIn,
 		"GET /api/notifications/{id}": signedIn,
 
-		"GET /health":              anyone,
-		"GET /health/openapi.json": anyone,
-		"ANY /health":              anyone,
-		"ANY /health/{proxy+}":     anyone,
-		"$default":                 anyone, // so that a path of no service is answered as all others are
+		"GET /health":               anyone,
+		"GET /health/openapi.json":  anyone,
+		"HEAD /health/openapi.json": anyone,
+		"ANY /health":               anyone,
+		"ANY /health/{proxy+}":      anyone,
+		"$default":                  anyone, // so that a path of no service is answered as all others are
 	}
 	for key, needsToken := range maps.Clone(want) {
 		if path, reads := strings.CutPrefix(key, "GET "); reads && needsToken {

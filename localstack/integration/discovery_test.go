@@ -2,7 +2,7 @@ package integration
 
 import (
 	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"net"
@@ -57,6 +57,13 @@ func TestDiscovery(t *testing.T) {
 			p.killsOneOf(t, "catalog", p.apart(t, "catalog"))
 			p.flows(t, unrelated...)
 		})
+		t.Run("one of two never answers", func(t *testing.T) {
+			apart := p.apart(t, "catalog")
+			c.restart(t, patient)
+			p.sells(t, 1)
+			p.stopsAll(t, "catalog", apart)
+			p.sells(t, 1)
+		})
 	})
 
 	t.Run("registry", func(t *testing.T) {
@@ -74,10 +81,32 @@ func TestDiscovery(t *testing.T) {
 			ill := node(t, p.outputs.ALBURL)
 			registry.add(t, "ill", httpAt(ill.Addr()))
 			registry.isUnhealthy(t, "ill")
-			c.restart(t)
+			c.restart(t, nil)
 			p.flows(t, unrelated...)
 			if n := ill.Served(); n > 0 {
 				t.Errorf("an instance that is marked unhealthy was called %d times", n)
+			}
+		})
+		t.Run("one of two never answers", func(t *testing.T) {
+			mute := newSilent(t)
+			registry.add(t, "second", httpAt(mute.at()))
+			c.restart(t, patient)
+			p.sellsPast(t, mute)
+		})
+		t.Run("the registry is down", func(t *testing.T) {
+			gate := node(t, p.outputs.Endpoint)
+			c.finds(t, map[string]string{
+				"DISCOVERY_MODE": "registry", "DISCOVERY_NAMESPACE": namespace, "DISCOVERY_TTL": "1s",
+				"AWS_ENDPOINT_URL_SERVICEDISCOVERY": httpAt(gate.Addr()),
+			})
+			p.sells(t, 1)
+			if gate.Served() == 0 {
+				t.Fatal("the registry is asked elsewhere")
+			}
+			gate.Close()
+			for range 3 { // what is known holds for a second, and is good for minutes
+				time.Sleep(1500 * time.Millisecond)
+				p.sells(t, 1)
 			}
 		})
 	})
@@ -93,8 +122,33 @@ func TestDiscovery(t *testing.T) {
 
 		t.Run("one of two down", func(t *testing.T) {
 			zone.Set(dnszone.Any, time.Minute, first.Addr(), nobody(t))
-			c.restart(t)
+			c.restart(t, nil)
 			p.flows(t, unrelated...)
+		})
+		t.Run("one of two never answers", func(t *testing.T) {
+			mute := newSilent(t)
+			zone.Set(dnszone.Any, time.Minute, first.Addr(), mute.at())
+			c.restart(t, patient)
+			p.sellsPast(t, mute)
+		})
+		t.Run("a record holds as long as it says", func(t *testing.T) {
+			const ttl = 3 * time.Second
+			zone.Set(dnszone.Any, ttl, first.Addr())
+			c.restart(t, nil)
+			p.sells(t, 1)
+			began, asked, served := time.Now(), zone.Asked(), second.Served()
+			zone.Set(dnszone.Any, ttl, second.Addr())
+			for time.Since(began) < 2*ttl {
+				p.sells(t, 1)
+				if early := time.Since(began) < ttl/2; early && zone.Asked() > asked {
+					t.Error("asked again at once")
+				}
+			}
+			before := first.Served()
+			p.sells(t, 1)
+			if first.Served() > before || second.Served() == served {
+				t.Errorf("%s after the record has changed, calls go to %d", time.Since(began), first.Served())
+			}
 		})
 	})
 
@@ -129,19 +183,25 @@ func (c *configurable) finds(t *testing.T, way map[string]string) {
 	t.Helper()
 	variables := maps.Clone(c.original.Variables)
 	maps.DeleteFunc(variables, func(name, _ string) bool {
-		return slices.Contains([]string{"DISCOVERY_MODE", "ALB_URL", "DISCOVERY_NAMESPACE", "DISCOVERY_TTL", "DNS_SERVER"}, name)
+		return slices.Contains([]string{"DISCOVERY_MODE", "ALB_URL"}, name)
 	})
 	maps.Copy(variables, way)
 	c.set(t, variables)
 }
 
-// restart gives the function new execution environments, which know of nothing.
-func (c *configurable) restart(t *testing.T) {
+// patient leaves the call that goes elsewhere more time than the one second which it
+// has by default, and which a busy machine may need to start a function.
+var patient = map[string]string{"CALL_TIMEOUT": "10s", "CALL_TRY_TIMEOUT": "2s"}
+
+// restart gives the function new execution environments, which know of nothing, with
+// some variables more.
+func (c *configurable) restart(t *testing.T, more map[string]string) {
 	t.Helper()
 	live, err := c.Live(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
+	maps.Copy(live.Variables, more)
 	c.set(t, live.Variables)
 }
 
@@ -159,6 +219,63 @@ func (c *configurable) set(t *testing.T, variables map[string]string) {
 	if !maps.Equal(live.Variables, variables) || live.Code != c.original.Code || live.Code == "" {
 		t.Fatalf("the caller runs code %q with %v, want %q with %v", live.Code, live.Variables, c.original.Code, variables)
 	}
+}
+
+// sells sells n products to somebody, each in an order of its own and all at once.
+func (p *platform) sells(t *testing.T, n int) {
+	t.Helper()
+	product := p.product(t, n)
+	c := p.customer(t)
+	var placed []shop.Order
+	var mu sync.Mutex
+	var group sync.WaitGroup
+	for range n {
+		group.Go(func() {
+			o, err := c.PlaceOrder(t.Context(), rand.Text(), order(product.ID, 1, shop.CardOK))
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			placed = append(placed, o)
+		})
+	}
+	group.Wait()
+	for _, o := range placed {
+		c.ends(t, o.ID, shop.Confirmed, soon)
+	}
+}
+
+// sellsPast sells until somebody was led to an instance that never answers.
+func (p *platform) sellsPast(t *testing.T, mute *silent) {
+	t.Helper()
+	for range 10 {
+		if p.sells(t, 4); mute.heard.Load() > 0 {
+			return
+		}
+	}
+	t.Error("it was never called")
+}
+
+// stopsAll stops the execution environments of a service's api that have a variable
+// until the test's end: what they are asked meanwhile is never answered.
+func (p *platform) stopsAll(t *testing.T, service, variable string) {
+	t.Helper()
+	stopped := fnproc.Find(p.outputs.Endpoint, p.function(service, "api"), variable)
+	if len(stopped) == 0 {
+		t.Fatal("there is nothing to stop")
+	}
+	for _, pid := range stopped {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		for _, pid := range stopped {
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it may have been meanwhile
+		}
+	})
 }
 
 // apart lets the balancer alone call a version of a service's api, until the test's
@@ -290,6 +407,8 @@ type silent struct {
 	heard atomic.Int32
 }
 
+func (s *silent) at() netip.AddrPort { return s.Addr().(*net.TCPAddr).AddrPort() }
+
 func newSilent(t *testing.T) *silent {
 	t.Helper()
 	l, err := net.Listen("tcp4", "127.0.0.1:0")
@@ -318,6 +437,3 @@ func newSilent(t *testing.T) *silent {
 	})
 	return s
 }
-
-var _ = errors.New
-var _ = shop.CardOK

@@ -228,11 +228,18 @@ func (p *Pool) look(service string, e *entry, ended chan struct{}, revision int6
 }
 
 // merge returns the listed instances. Those that were there before are the same
-// still: their calls go on.
+// still: their calls go on. One that is listed twice is one, or it would fail twice.
 func merge(before []*instance, listed []Instance) []*instance {
 	after := make([]*instance, 0, min(len(listed), maxInstances))
 	for _, place := range listed[:min(len(listed), maxInstances)] {
-		after = append(after, find(before, place))
+		if find(after, place) != nil {
+			continue
+		}
+		i := find(before, place)
+		if i == nil {
+			i = &instance{place: place}
+		}
+		after = append(after, i)
 	}
 	return after
 }
@@ -243,5 +250,5 @@ func find(known []*instance, place Instance) *instance {
 			return i
 		}
 	}
-	return &instance{place: place}
+	return nil
 }

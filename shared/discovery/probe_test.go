@@ -99,6 +99,19 @@ func TestOneCallMeetsTheDead(t *testing.T) {
 	})
 }
 
+// TestListedTwice: what is listed twice is one, and fails once.
+func TestListedTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := probingPool(&prober{err: errors.New("connection refused")}, "a", "a", "b", "b")
+		dead := fail(t, p)
+		for range 100 {
+			if resolve(t, p) == dead {
+				t.Fatal("a second call met it")
+			}
+		}
+	})
+}
+
 // TestAllFailed: somebody must be called, the probes say what they may.
 func TestAllFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

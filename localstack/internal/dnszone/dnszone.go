@@ -112,15 +112,20 @@ func (s *Server) answer(q dnsmessage.Message) *dnsmessage.Message {
 		m.RCode = dnsmessage.RCodeNameError
 		return m
 	}
+	machines := map[netip.Addr]bool{} // each has one record, however many ports
 	for _, at := range known.at {
-		a := &dnsmessage.AResource{A: at.Addr().As4()}
-		switch question.Type {
-		case dnsmessage.TypeA:
+		ip := at.Addr()
+		a, seen := &dnsmessage.AResource{A: ip.As4()}, machines[ip]
+		machines[ip] = true
+		target := dnsmessage.MustNewName(host(ip) + s.zone)
+		switch {
+		case question.Type == dnsmessage.TypeA && !seen:
 			m.Answers = append(m.Answers, known.resource(question.Name, a))
-		case dnsmessage.TypeSRV:
-			target := dnsmessage.MustNewName(host(at.Addr()) + s.zone)
+		case question.Type == dnsmessage.TypeSRV:
 			m.Answers = append(m.Answers, known.resource(question.Name, &dnsmessage.SRVResource{Weight: 1, Port: at.Port(), Target: target}))
-			m.Additionals = append(m.Additionals, known.resource(target, a))
+			if !seen {
+				m.Additionals = append(m.Additionals, known.resource(target, a))
+			}
 		}
 	}
 	return m

@@ -72,15 +72,44 @@ func TestRecords(t *testing.T) {
 	}
 }
 
-// What the standard library's resolver hides: times, and how a question is refused.
-func TestAnswers(t *testing.T) {
-	s := listen(t)
-	s.Set("catalog-service", 3*time.Second, netip.MustParseAddrPort("127.0.0.1:8001"))
+// ask asks as a resolver does, after a packet that is no question and has no answer.
+func ask(t *testing.T, s *dnszone.Server, name string, kind dnsmessage.Type) dnsmessage.Message {
+	t.Helper()
 	conn, err := net.Dial("udp", s.Addr())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	q := dnsmessage.Message{
+		Header:    dnsmessage.Header{ID: 42, RecursionDesired: true},
+		Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(name), Type: kind, Class: dnsmessage.ClassINET}},
+	}
+	question, err := q.Pack()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, packet := range [][]byte{[]byte("nonsense"), question} {
+		if _, err := conn.Write(packet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
+	buf := make([]byte, 1500)
+	n, err := conn.Read(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m dnsmessage.Message
+	if err := m.Unpack(buf[:n]); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// What the standard library's resolver hides: times, and how a question is refused.
+func TestAnswers(t *testing.T) {
+	s := listen(t)
+	s.Set("catalog-service", 3*time.Second, netip.MustParseAddrPort("127.0.0.1:8001"))
 	for name, test := range map[string]struct {
 		name    string
 		kind    dnsmessage.Type
@@ -94,29 +123,7 @@ func TestAnswers(t *testing.T) {
 		"not ours at all": {"example.com.", dnsmessage.TypeA, dnsmessage.RCodeRefused, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			q := dnsmessage.Message{
-				Header:    dnsmessage.Header{ID: 42, RecursionDesired: true},
-				Questions: []dnsmessage.Question{{Name: dnsmessage.MustNewName(test.name), Type: test.kind, Class: dnsmessage.ClassINET}},
-			}
-			question, err := q.Pack()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, packet := range [][]byte{[]byte("nonsense"), question} { // the first has no answer
-				if _, err := conn.Write(packet); err != nil {
-					t.Fatal(err)
-				}
-			}
-			_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-			buf := make([]byte, 1500)
-			n, err := conn.Read(buf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var m dnsmessage.Message
-			if err := m.Unpack(buf[:n]); err != nil {
-				t.Fatal(err)
-			}
+			m := ask(t, s, test.name, test.kind)
 			if m.ID != 42 || !m.Response || m.RCode != test.code || len(m.Answers) != test.answers || len(m.Additionals) != test.answers {
 				t.Errorf("answered %+v", m)
 			}
@@ -126,6 +133,19 @@ func TestAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A machine with two ports is named once, or a caller would take it for two.
+func TestTwoPorts(t *testing.T) {
+	s := listen(t)
+	s.Set("catalog-service", time.Minute, netip.MustParseAddrPort("127.0.0.1:8001"), netip.MustParseAddrPort("127.0.0.1:8002"))
+	m := ask(t, s, "catalog-service.dev.internal.", dnsmessage.TypeSRV)
+	if len(m.Answers) != 2 || len(m.Additionals) != 1 {
+		t.Errorf("answered %+v", m)
+	}
+	if m = ask(t, s, "catalog-service.dev.internal.", dnsmessage.TypeA); len(m.Answers) != 1 {
+		t.Errorf("answered %+v", m)
 	}
 }
 

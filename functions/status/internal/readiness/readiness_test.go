@@ -163,8 +163,8 @@ func TestTraced(t *testing.T) {
 	defer server.Close()
 	base, _ := url.Parse(server.URL)
 	run := trace.New("", "")
-	readiness.New(resolver{base: base}, patience).Ask(trace.With(t.Context(), run), "order-service")
+	fault := readiness.New(resolver{base: base}, patience).Ask(trace.With(t.Context(), run), "order-service")
 	if id != run.CorrelationID {
-		t.Errorf("the correlation id is %q", id)
+		t.Errorf("the correlation id is %q: %v", id, fault)
 	}
 }

@@ -53,6 +53,10 @@ func TestAt(t *testing.T) {
 			observed(passed(0)), minute(3),
 			status.Condition{Status: status.Pass, State: status.Healthy, Since: minute(0), LastProbe: minute(0), Latency: latency, Changes: []status.Change{well}},
 		},
+		"well for longer than the past is told": {
+			func() status.Service { s := observed(passed(0)); s.Observe(passed(30_000)); return s }(), minute(30_000),
+			status.Condition{Status: status.Pass, State: status.Healthy, Since: minute(0), LastProbe: minute(30_000), Latency: latency, Changes: []status.Change{well}},
+		},
 		"the prober stands still": {
 			observed(passed(0)), minute(4),
 			status.Condition{

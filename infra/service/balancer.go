@@ -22,7 +22,7 @@ import (
 // group has one target, so it goes on sending there however the checks end. Each of
 // the balancer's nodes, one in each of two zones, asks once a minute. That is 86,000
 // invocations a service and month, of a few milliseconds, and as many transactions on
-// its table that only check: at list prices of 2026 about a quarter of a dollar.
+// its table that only check: some 15 cents at list prices.
 func (b *builder) balancer(live awslambda.Alias) elb.CfnTargetGroup {
 	groupName := "tw-" + b.Stage + "-" + b.Name
 	permission := awslambda.NewCfnPermission(b.scope, jsii.String("BalancerMayInvoke"), &awslambda.CfnPermissionProps{

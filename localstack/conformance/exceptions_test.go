@@ -38,6 +38,16 @@ var onePage = map[string]string{
 	"listPayments": "an order has at most one payment",
 }
 
+// longAgo are times that may be of another day, by their names.
+var longAgo = map[string]string{
+	"sinceAt": "a service is well for longer than that",
+}
+
+// byTheClock are services whose tables change although nobody asks for anything.
+var byTheClock = map[string]string{
+	"status": "what each round of probes saw is noted there",
+}
+
 // That the correlation id is on log lines, outgoing calls and events, and that an
 // idempotent answer is kept for a day, is not seen from outside.
 
@@ -56,26 +66,8 @@ func gatewaysOwn(op *apidoc.Operation, r shop.Request, a *shop.Response) bool {
 	if r.Method != http.MethodHead && (json.Unmarshal(a.Body, &body) != nil || body.Message == "") {
 		return false
 	}
-	switch a.Status {
-	case http.StatusUnauthorized: // by the authorizer of the route
-		return op != nil && !op.Public()
-	case http.StatusNotFound:
-		path, _, _ := strings.Cut(r.Path, "?")
-		return !routed(path)
-	}
-	return false
-}
-
-// routed says whether the gateway has a route for a path: those of the collections
-// and of anything below them.
-func routed(path string) bool {
-	for _, collection := range collections {
-		below, ok := strings.CutPrefix(path, "/api/"+collection)
-		if ok && (below == "" || strings.HasPrefix(below, "/") && len(below) > 1) {
-			return true
-		}
-	}
-	return false
+	// By the authorizer of the route.
+	return a.Status == http.StatusUnauthorized && op != nil && !op.Public()
 }
 
 // unauthorized checks a refusal for want of a good token, whoever gives it.

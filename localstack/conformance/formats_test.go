@@ -79,7 +79,7 @@ func times(t *testing.T, s *suite, op *apidoc.Operation) {
 			found++
 			text, _ := value.(string)
 			at, err := time.Parse(time.RFC3339, text)
-			if err != nil || !timestamp.MatchString(text) || time.Since(at).Abs() > 24*time.Hour {
+			if err != nil || !timestamp.MatchString(text) || longAgo[name] == "" && time.Since(at).Abs() > 24*time.Hour {
 				t.Errorf("%s is %v", name, value)
 			}
 		})

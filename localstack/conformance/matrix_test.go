@@ -17,7 +17,7 @@ type row struct {
 }
 
 // rows are the contract's, in its order; its row of status codes is one for each code.
-// Health and names are not seen through the gateway.
+// The services' own health and names are not seen through the gateway.
 var rows = []row{
 	{"bodies", hasBody, bodies},
 	{"errors", always, wholeProblems},

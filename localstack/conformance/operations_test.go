@@ -160,4 +160,6 @@ var examples = map[string]example{
 	"GET /api/payments/{id}":      {who: owner},
 	"GET /api/notifications":      {who: owner, query: limited},
 	"GET /api/notifications/{id}": {who: owner},
+
+	"GET /health": {fresh: func(t *testing.T, s *suite, _ *world) { s.probed(t) }, after: everyService},
 }

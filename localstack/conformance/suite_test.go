@@ -24,8 +24,17 @@ const (
 	look = 250 * time.Millisecond // how often to look
 )
 
-// collections are those of the contract; each publishes a document.
+// collections are those of the contract; each publishes a document, and so does the
+// platform's health.
 var collections = []string{"users", "products", "stock", "orders", "payments", "notifications"}
+
+func documents() []string {
+	paths := []string{"/health/openapi.json"}
+	for _, collection := range collections {
+		paths = append(paths, "/api/"+collection+"/openapi.json")
+	}
+	return paths
+}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -69,8 +78,7 @@ func open(t *testing.T) *suite {
 	t.Cleanup(platform.Close)
 	s := &suite{Platform: platform, seen: seen}
 	var texts [][]byte
-	for _, collection := range collections {
-		path := "/api/" + collection + "/openapi.json"
+	for _, path := range documents() {
 		answer := ask(t, s.Anyone, shop.Request{Method: http.MethodGet, Path: path})
 		if answer.Status != http.StatusOK {
 			t.Fatalf("GET %s: %d %s", path, answer.Status, answer.Body)

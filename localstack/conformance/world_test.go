@@ -116,9 +116,10 @@ func (w *world) id(collection string) string {
 	}[collection]
 }
 
-// collectionOf returns "orders" for anything of /api/orders.
+// collectionOf returns "orders" for anything of /api/orders, and "health" for what is
+// of no collection.
 func collectionOf(op *apidoc.Operation) string {
-	return strings.Split(op.Path, "/")[2]
+	return strings.Split(strings.TrimPrefix(op.Path, "/api"), "/")[1]
 }
 
 // path returns the operation's path, without query, for what there is in the world.

@@ -209,8 +209,10 @@ func unknownRoutes(t *testing.T, p *platform) {
 			}
 		})
 	}
-	if resp := ask(t, c.Client, http.MethodGet, "/api/nothing", nil, nil); resp.Status != http.StatusNotFound {
-		t.Errorf("an unknown collection: %d", resp.Status)
+	for _, path := range []string{"/", "/nope", "/api", "/api/nothing", "/api/nothing/here", "/health/live", "/health/ready", "/health/nope"} {
+		for _, method := range []string{http.MethodGet, http.MethodPost} {
+			t.Run(method+" "+path, func(t *testing.T) { refused(t, ask(t, p.anyone, method, path, nil, nil), http.StatusNotFound) })
+		}
 	}
 }
 
@@ -352,17 +354,17 @@ func correlation(t *testing.T, p *platform) {
 }
 
 func documents(t *testing.T, p *platform) {
-	for _, collection := range []string{"users", "products", "stock", "orders", "payments", "notifications"} {
-		resp := ask(t, p.anyone, http.MethodGet, "/api/"+collection+"/openapi.json", nil, nil)
+	for _, base := range []string{"/api/users", "/api/products", "/api/stock", "/api/orders", "/api/payments", "/api/notifications", "/health"} {
+		resp := ask(t, p.anyone, http.MethodGet, base+"/openapi.json", nil, nil)
 		var doc struct {
 			OpenAPI string
 			Paths   map[string]any
 		}
 		if err := resp.Decode(&doc); err != nil || resp.Status != http.StatusOK || !strings.HasPrefix(doc.OpenAPI, "3.1") {
-			t.Errorf("%s: %d %.80s", collection, resp.Status, resp.Body)
+			t.Errorf("%s: %d %.80s", base, resp.Status, resp.Body)
 		}
-		if _, ok := doc.Paths["/api/"+collection]; !ok && collection != "stock" {
-			t.Errorf("%s: no path of its own in %d", collection, len(doc.Paths))
+		if _, ok := doc.Paths[base]; !ok && base != "/api/stock" {
+			t.Errorf("%s: no path of its own in %d", base, len(doc.Paths))
 		}
 	}
 }

@@ -68,10 +68,10 @@ func (p *platform) flows(t *testing.T, without ...string) {
 	}
 }
 
-// TestPlatform has four parts, and their order matters: what is killed in the
-// second would delay the tests of the first, the third is what an operator does after
-// such a day, one thing at a time, and the last looks at the whole once nothing moves
-// any more.
+// TestPlatform has five parts, and their order matters: what is killed in the
+// second would delay the tests of the first, what is taken away in the third is probed
+// in peace, the fourth is what an operator does after such a day, one thing at a time,
+// and the last looks at the whole once nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 
@@ -94,6 +94,13 @@ func TestPlatform(t *testing.T) {
 				test(t, p)
 			})
 		}
+	})
+
+	t.Run("a lost service", func(t *testing.T) {
+		if p.outputs.Endpoint == "" {
+			t.Skip("the load balancer is not ours to break")
+		}
+		lostService(t, p)
 	})
 
 	t.Run("operated", func(t *testing.T) {

@@ -1,6 +1,7 @@
 package discovery_test
 
 import (
+	stdcmp "cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"tradewind/shared/awsclient"
 	"tradewind/shared/discovery"
+	"tradewind/shared/env"
 )
 
 // cloudMap starts a registry that answers with handle and returns the source that
@@ -97,6 +99,42 @@ func TestCloudMap(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]any{"NamespaceName": "tradewind-dev", "ServiceName": service, "HealthStatus": "HEALTHY", "MaxResults": 100.0}, bodies[0]); diff != "" {
 		t.Errorf("listing was asked for with (-want +got):\n%s", diff)
+	}
+}
+
+// Who must find out whether a service has recovered finds its unhealthy instances too.
+func TestCloudMapAll(t *testing.T) {
+	var asked map[string]any
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			t.Error(err)
+		}
+		fmt.Fprint(w, `{"Instances":[
+			{"HealthStatus":"HEALTHY","Attributes":{"url":"http://10.0.0.1"}},
+			{"HealthStatus":"UNHEALTHY","Attributes":{"url":"http://10.0.0.2"}}]}`)
+	}))
+	t.Cleanup(server.Close)
+	variables := awsEnv(server.URL)
+	vars := env.From(func(name string) string {
+		return stdcmp.Or(map[string]string{"STAGE": "dev", "DISCOVERY_MODE": "registry"}[name], variables(name))
+	})
+	source := discovery.CloudMapAll(awsclient.Config(variables, "SERVICEDISCOVERY"), "tradewind-dev", "dev.internal")
+	got, err := source.Lookup(t.Context(), service, 0)
+	want := []string{"http://10.0.0.1 catalog-service.dev.internal", "http://10.0.0.2 catalog-service.dev.internal"}
+	if diff := cmp.Diff(want, places(got)); diff != "" || err != nil || asked["HealthStatus"] != "ALL" {
+		t.Errorf("asked for %v: %v\n%s", asked["HealthStatus"], err, diff)
+	}
+
+	found := map[string]bool{}
+	for range 100 {
+		address, err := discovery.AllFromEnv(vars).Resolve(t.Context(), service)
+		if err != nil || vars.Err() != nil {
+			t.Fatal(err, vars.Err())
+		}
+		found[address.Base.Host] = true
+	}
+	if len(found) != 2 {
+		t.Errorf("found %v", found)
 	}
 }
 

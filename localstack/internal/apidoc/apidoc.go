@@ -13,8 +13,10 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 )
 
@@ -24,9 +26,16 @@ type Documents struct {
 	judged     judged
 }
 
+// healthReports lets the validator read them too. Its list of media types is global,
+// and nobody may be reading it then.
+var healthReports = sync.OnceFunc(func() {
+	openapi3filter.RegisterBodyDecoder("application/health+json", openapi3filter.JSONBodyDecoder)
+})
+
 // Parse reads a document of each service. Two that describe the same operation are
 // an error.
 func Parse(texts ...[]byte) (*Documents, error) {
+	healthReports()
 	d := &Documents{}
 	for _, text := range texts {
 		spec, err := openapi3.NewLoader().LoadFromData(text)
@@ -157,15 +166,26 @@ func (o *Operation) BodyTypes() []string {
 // Success returns the status of success and what the answer's JSON is like; nil for
 // an answer without a body.
 func (o *Operation) Success() (int, *openapi3.Schema) {
+	status, content := o.success()
+	for _, media := range o.Media() {
+		if schema := content[media].Schema; schema != nil {
+			return status, schema.Value
+		}
+	}
+	return status, nil
+}
+
+// Media returns the media types of success.
+func (o *Operation) Media() []string {
+	_, content := o.success()
+	return slices.Sorted(maps.Keys(content))
+}
+
+func (o *Operation) success() (int, openapi3.Content) {
 	for status := http.StatusOK; status < http.StatusMultipleChoices; status++ {
-		response := o.operation.Responses.Status(status)
-		if response == nil {
-			continue
+		if response := o.operation.Responses.Status(status); response != nil {
+			return status, response.Value.Content
 		}
-		if media := response.Value.Content["application/json"]; media != nil && media.Schema != nil {
-			return status, media.Schema.Value
-		}
-		return status, nil
 	}
 	return 0, nil
 }

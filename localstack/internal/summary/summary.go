@@ -31,6 +31,7 @@ func Print(w io.Writer, o outputs.Outputs, made seed.Result, file string) {
 	fmt.Fprintf(w, `
 try:
   o() { python3 -c "import json; print(json.load(open('%s'))$1)"; }
+  curl "$(o "['apiUrl']")/health"      # every service by its last probe; the first is made after a minute
   curl "$(o "['apiUrl']")/api/products?limit=3"
   curl "$(o "['apiUrl']")/api/orders" -H "Authorization: Bearer $(o "['customer']['token']")" \
     -H 'Content-Type: application/json' -H "Idempotency-Key: try-1" \

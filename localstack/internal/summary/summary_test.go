@@ -58,6 +58,7 @@ func TestTheCommandsWork(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	for _, want := range []string{
+		"<http://127.0.0.1:4566/_aws/execute-api/a1/$default/health>",
 		"<http://127.0.0.1:4566/_aws/execute-api/a1/$default/api/products?limit=3>",
 		"<Authorization: Bearer " + token + ">", `<{"items": [{"productId": "prd_2", "quantity": 1}]`,
 	} {

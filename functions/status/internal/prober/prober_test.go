@@ -189,3 +189,21 @@ func TestNotNoted(t *testing.T) {
 		t.Errorf("measured %v", got)
 	}
 }
+
+// A probe that loses against another prober's is noted on top of it.
+func TestLostRace(t *testing.T) {
+	r := newRig()
+	lost := map[string]bool{}
+	r.table.Before = func(ops []table.Op) error {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if name := ops[0].Key.SK; !lost[name] {
+			lost[name] = true
+			return &table.Cancelled{Failed: []int{0}}
+		}
+		return nil
+	}
+	if _, err := r.Invoke(t.Context(), nil); err != nil || len(lost) != len(names) {
+		t.Errorf("%d lost: %v", len(lost), err)
+	}
+}

@@ -104,7 +104,7 @@ redrive: .local/bin/operate ## Dead letters back to where they should have been 
 	@.local/bin/operate redrive
 
 .PHONY: bench
-bench: ## The time and size of each api function's start against the budgets (STARTS=300, README=README.md writes its table)
+bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
 

@@ -166,7 +166,7 @@ func TestRunWantsEnoughStarts(t *testing.T) {
 	}
 }
 
-func TestReplaceTable(t *testing.T) {
+func TestReplaceTables(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "README.md")
 	write := func(text string) {
 		t.Helper()
@@ -174,18 +174,70 @@ func TestReplaceTable(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	write("before\n" + tableBegin + "old\n" + tableEnd + "\nafter\n")
+	write("before\n<!-- bench: b -->\nold\n<!-- /bench: b -->\nbetween\n<!-- bench: a -->\n<!-- /bench: a -->\nafter\n")
 	for range 2 { // the second time changes nothing
-		if err := replaceTable(path, "new\n"); err != nil {
+		if err := replaceTables(path, map[string]string{"a": "new a\n", "b": "new b\n"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	got, err := os.ReadFile(path)
-	if want := "before\n" + tableBegin + "new\n" + tableEnd + "\nafter\n"; err != nil || string(got) != want {
+	want := "before\n<!-- bench: b -->\nnew b\n<!-- /bench: b -->\nbetween\n<!-- bench: a -->\nnew a\n<!-- /bench: a -->\nafter\n"
+	if err != nil || string(got) != want {
 		t.Errorf("document %q, want %q (%v)", got, want, err)
 	}
-	write("no place\n")
-	if err := replaceTable(path, "new\n"); err == nil {
-		t.Error("a document without a place for the table is accepted")
+	for _, text := range []string{"no place\n", "<!-- bench: a -->\n", "<!-- /bench: a -->\n"} {
+		write(text)
+		if err := replaceTables(path, map[string]string{"a": "new\n"}); err == nil {
+			t.Errorf("a document without a place for the table is accepted: %q", text)
+		}
+		if got, _ := os.ReadFile(path); string(got) != text {
+			t.Errorf("a document without a place became %q", got)
+		}
+	}
+}
+
+const benchmarks = `goos: linux
+BenchmarkOverhead/registry-2         	     580	      1900 undisturbed-ns/op	      8.000 added-allocs/op
+BenchmarkOverhead/registry-2         	     745	      1541 undisturbed-ns/op	      8.000 added-allocs/op
+BenchmarkOverhead/registry-2         	     745	      1600 undisturbed-ns/op	      9.000 added-allocs/op
+PASS
+BenchmarkVerify                      	     146	   3253934 ns/op	     43367 undisturbed-ns/op	    5836 B/op	      69 allocs/op
+ok  	tradewind/shared/auth	3.497s
+`
+
+func TestCosts(t *testing.T) {
+	values, err := parseBenchmarks(strings.NewReader(benchmarks))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]struct {
+		cost   cost
+		broken bool
+	}{
+		"kept":                 {cost{"a call", "BenchmarkOverhead/registry", 2, "added-allocs/op", 30}, false},
+		"at the limits":        {cost{"a call", "BenchmarkOverhead/registry", 1.6, "added-allocs/op", 8}, false},
+		"slow":                 {cost{"a call", "BenchmarkOverhead/registry", 1.59, "added-allocs/op", 30}, true},
+		"wasteful":             {cost{"a call", "BenchmarkOverhead/registry", 2, "added-allocs/op", 7}, true},
+		"kept, one round only": {cost{"a check", "BenchmarkVerify", 60, "allocs/op", 80}, false},
+	}
+	for name, test := range tests {
+		rows, err := judgeCosts([]cost{test.cost}, values)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := len(costBreaches(rows)) > 0; got != test.broken {
+			t.Errorf("%s: broken %v of %+v", name, got, rows)
+		}
+		if got := strings.Contains(renderCosts(rows, "Here."), "**broken**"); got != test.broken {
+			t.Errorf("%s: the table says broken %v", name, got)
+		}
+	}
+	for _, c := range []cost{{benchmark: "BenchmarkNone", allocsUnit: "allocs/op"}, {benchmark: "BenchmarkVerify", allocsUnit: "none"}} {
+		if _, err := judgeCosts([]cost{c}, values); err == nil || !strings.Contains(err.Error(), c.benchmark) {
+			t.Errorf("what was not measured is judged: %v", err)
+		}
+	}
+	if _, err := parseBenchmarks(strings.NewReader("BenchmarkX-2 1 fast ns/op\n")); err == nil {
+		t.Error("a value of words is accepted")
 	}
 }

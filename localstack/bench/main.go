@@ -7,6 +7,9 @@
 // run, in shuffled order. Keep the machine quiet meanwhile: the medians bear some
 // load, a compiler beside them they do not.
 //
+// A second table has what the kit costs in each call, by the benchmarks of the client
+// and of the tokens' check.
+//
 //	go run ./localstack/bench -build build/amd64 -bare build/bench/bootstrap
 package main
 
@@ -26,7 +29,7 @@ func main() {
 	flag.StringVar(&c.build, "build", filepath.Join("build", runtime.GOARCH), "`folder` of <service>/<function>/bootstrap")
 	flag.StringVar(&c.bare, "bare", filepath.Join("build", "bench", "bootstrap"), "`binary` to compare with")
 	flag.IntVar(&c.starts, "starts", 100, "measured starts of each binary, at least 50")
-	flag.StringVar(&c.readme, "readme", "", "`file` whose table of starts is replaced by this run's")
+	flag.StringVar(&c.readme, "readme", "", "`file` whose tables are replaced by this run's")
 	flag.Parse()
 	if err := run(c, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -62,18 +65,34 @@ func run(c config, out io.Writer) error {
 	}
 
 	rows := judge(programs)
-	table := render(rows, fmt.Sprintf("%d starts each in shuffled order, medians, linux/%s, %d cores, %s.",
-		c.starts, runtime.GOARCH, runtime.NumCPU(), runtime.Version()))
-	fmt.Fprintf(out, "%s\nmeasured in %.0f s\n", table, time.Since(started).Seconds())
+	starts := render(rows, fmt.Sprintf("%d starts each in shuffled order, medians, %s.", c.starts, machine()))
+	fmt.Fprintf(out, "%s\nmeasured in %.0f s\n\n", starts, time.Since(started).Seconds())
+
+	values, err := measureCosts()
+	if err != nil {
+		return err
+	}
+	costRows, err := judgeCosts(costs, values)
+	if err != nil {
+		return err
+	}
+	calls := renderCosts(costRows, fmt.Sprintf("The shortest tenth of a run's turns, medians of %d runs, %s.", rounds, machine()))
+	fmt.Fprint(out, calls)
+
 	if c.readme != "" {
-		if err := replaceTable(c.readme, table); err != nil {
+		if err := replaceTables(c.readme, map[string]string{"starts": starts, "calls": calls}); err != nil {
 			return err
 		}
 	}
-	if broken := breaches(rows); len(broken) > 0 {
+	if broken := append(breaches(rows), costBreaches(costRows)...); len(broken) > 0 {
 		return fmt.Errorf("budget broken:\n  %s", strings.Join(broken, "\n  "))
 	}
 	return nil
+}
+
+// machine says where it was measured.
+func machine() string {
+	return fmt.Sprintf("linux/%s, %d cores, %s", runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 }
 
 // find returns the bare function first, then the api function of every service.

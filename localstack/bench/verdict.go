@@ -103,21 +103,21 @@ func render(rows []row, circumstances string) string {
 
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// The table's place in a document.
-const (
-	tableBegin = "<!-- bench: starts -->\n"
-	tableEnd   = "<!-- /bench: starts -->"
-)
-
-func replaceTable(path, table string) error {
-	document, err := os.ReadFile(path)
+// replaceTables puts each table into its place in a document.
+func replaceTables(path string, tables map[string]string) error {
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
-	before, rest, opened := strings.Cut(string(document), tableBegin)
-	_, after, closed := strings.Cut(rest, tableEnd)
-	if !opened || !closed {
-		return fmt.Errorf("%s has no place for the table, between %q and %q", path, strings.TrimSpace(tableBegin), tableEnd)
+	document := string(text)
+	for name, table := range tables {
+		begin, end := "<!-- bench: "+name+" -->\n", "<!-- /bench: "+name+" -->"
+		before, rest, opened := strings.Cut(document, begin)
+		_, after, closed := strings.Cut(rest, end)
+		if !opened || !closed {
+			return fmt.Errorf("%s has no place for the table, between %q and %q", path, strings.TrimSpace(begin), end)
+		}
+		document = before + begin + table + end + after
 	}
-	return os.WriteFile(path, []byte(before+tableBegin+table+tableEnd+after), 0o644)
+	return os.WriteFile(path, []byte(document), 0o644)
 }

@@ -21,12 +21,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// Limits of one HTTP exchange with an AWS service. They nest inside the
+// Limits of one HTTP exchange with an AWS service. The times nest inside the
 // shortest function timeout, so that a hung connection is an error the function
 // can still answer.
 const (
 	dialTimeout     = time.Second
 	exchangeTimeout = 4 * time.Second
+	maxHeaders      = 64 << 10
 )
 
 // Config returns the configuration of a client for a service, named as in its
@@ -42,10 +43,14 @@ func Config(getenv func(string) string, service string) aws.Config {
 				DialContext:         (&net.Dialer{Timeout: dialTimeout}).DialContext,
 				TLSHandshakeTimeout: dialTimeout,
 				// A consumer works on a whole batch at once.
-				MaxIdleConnsPerHost: 16,
-				IdleConnTimeout:     5 * time.Minute,
-				ForceAttemptHTTP2:   false,
+				MaxIdleConnsPerHost:    16,
+				IdleConnTimeout:        5 * time.Minute,
+				MaxResponseHeaderBytes: maxHeaders,
+				ForceAttemptHTTP2:      false,
 			},
+			// What is signed is for who it was signed for. No service used here sends
+			// elsewhere, and the session's token would go along.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}
 	for _, name := range []string{"AWS_ENDPOINT_URL_" + strings.ToUpper(service), "AWS_ENDPOINT_URL"} {

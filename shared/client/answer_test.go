@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -161,129 +160,6 @@ func TestHead(t *testing.T) {
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); len(body) > 0 || err != nil || res.ContentLength != 1<<40 {
 		t.Errorf("got %q of %d, %v", body, res.ContentLength, err)
-	}
-}
-
-// overNetwork returns a client, with the transport that functions have, of a server
-// on loopback.
-func overNetwork(t *testing.T, cfg client.Config, handle http.HandlerFunc) *client.Client {
-	t.Helper()
-	server := httptest.NewServer(handle)
-	t.Cleanup(server.Close)
-	t.Cleanup(server.CloseClientConnections)
-	address, err := url.Parse(server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cfg.Resolver = discovery.LoadBalancer(address, "dev.internal")
-	c := client.New(cfg)
-	t.Cleanup(c.CloseIdleConnections)
-	return c
-}
-
-// TestOverNetwork has what only a connection can do to a client.
-func TestOverNetwork(t *testing.T) {
-	tests := map[string]struct {
-		handle http.HandlerFunc
-		code   string // "" is an answer
-	}{
-		"an answer": {func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") }, ""},
-		"no answer": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "catalog_timeout"},
-		"half an answer": {func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Length", "10")
-			_, _ = io.WriteString(w, "half")
-			_ = http.NewResponseController(w).Flush()
-			<-r.Context().Done()
-		}, "catalog_timeout"},
-		"a header without an end": {func(w http.ResponseWriter, _ *http.Request) {
-			conn, out, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			_, _ = io.WriteString(out, "HTTP/1.1 200 OK\r\nX-Bomb: ")
-			for out.Flush() == nil {
-				if _, err := io.WriteString(out, strings.Repeat("x", 4096)); err != nil {
-					return
-				}
-			}
-		}, "catalog_unavailable"},
-		"headers without an end": {func(w http.ResponseWriter, _ *http.Request) {
-			conn, out, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer conn.Close()
-			_, _ = io.WriteString(out, "HTTP/1.1 200 OK\r\n")
-			for n := 0; out.Flush() == nil; n++ {
-				if _, err := fmt.Fprintf(out, "X-Bomb-%d: x\r\n", n); err != nil {
-					return
-				}
-			}
-		}, "catalog_unavailable"},
-		"a body without an end": {func(w http.ResponseWriter, _ *http.Request) {
-			for {
-				if _, err := w.Write(make([]byte, 4096)); err != nil {
-					return
-				}
-			}
-		}, "catalog_unavailable"},
-		"a compressed bomb": {func(w http.ResponseWriter, r *http.Request) {
-			if strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
-				t.Error("compression is asked for")
-			}
-		}, ""},
-		"hangs up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "catalog_unavailable"},
-		"not HTTP": {func(w http.ResponseWriter, _ *http.Request) {
-			conn, _, err := http.NewResponseController(w).Hijack()
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			_, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9.9\r\n\r\n")
-			_ = conn.Close()
-		}, "catalog_unavailable"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			c := overNetwork(t, client.Config{Timeout: 500 * time.Millisecond}, test.handle)
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			start := time.Now()
-			_, err := get(t.Context(), t, c)
-			took := time.Since(start)
-			runtime.ReadMemStats(&after)
-			if code := apperr.CodeOf(err); (err != nil || test.code != "") && code != test.code {
-				t.Errorf("got %v, want code %q", err, test.code)
-			}
-			if took > 5*time.Second {
-				t.Errorf("took %v", took)
-			}
-			if grew := after.TotalAlloc - before.TotalAlloc; grew > 64<<20 {
-				t.Errorf("%d MiB were allocated", grew>>20)
-			}
-		})
-	}
-}
-
-// TestConnectionIsKept: what was read whole leaves the connection for the next call,
-// whatever the caller does with the body.
-func TestConnectionIsKept(t *testing.T) {
-	peers := map[string]bool{}
-	c := overNetwork(t, client.Config{}, func(w http.ResponseWriter, r *http.Request) {
-		peers[r.RemoteAddr] = true
-		w.WriteHeader(http.StatusNotFound)
-		_, _ = io.WriteString(w, strings.Repeat("x", 100_000))
-	})
-	for range 10 {
-		if _, err := c.Do(request(t.Context(), t, "GET", product, "")); err != nil { //nolint:bodyclose // forgotten, as callers do
-			t.Fatal(err)
-		}
-	}
-	if len(peers) != 1 {
-		t.Errorf("%d connections for ten calls", len(peers))
 	}
 }
 

@@ -5,8 +5,7 @@ package client_test
 import "testing"
 
 // TestOverhead guards what a call costs. Its time is held against the plain one's, for
-// the machine may be busy: `make bench` has it in microseconds. The race detector would
-// measure itself.
+// the machine may be busy; `make bench` has it in microseconds.
 func TestOverhead(t *testing.T) {
 	for name, kit := range kits() {
 		if n := allocations(t, kit); n > 10 {

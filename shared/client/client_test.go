@@ -208,25 +208,6 @@ func TestHandlerFlushes(t *testing.T) {
 	client.New(client.Config{Resolver: place}).Handler(h).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
 }
 
-// TestRedirectElsewhere: a redirect is an answer. Following it would take the token
-// wherever the answer says.
-func TestRedirectElsewhere(t *testing.T) {
-	elsewhere := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the redirect was followed") }))
-	defer elsewhere.Close()
-	for _, status := range []int{301, 302, 303, 307, 308} {
-		service := answers(status, "Location", elsewhere.URL)
-		c, _ := newClient(service, client.Config{})
-		res, err := c.Do(request(client.WithToken(t.Context(), "Bearer abc"), t, "POST", product, "{}"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
-		if res.StatusCode != status || service.exchanges() != 1 {
-			t.Errorf("got %d after %d exchanges, want %d after one", res.StatusCode, service.exchanges(), status)
-		}
-	}
-}
-
 func TestDiscoveryFails(t *testing.T) {
 	down := errors.New("the registry is down")
 	service := answers(http.StatusOK)

@@ -105,6 +105,13 @@ func (o *records) last() client.Call {
 	return o.calls[len(o.calls)-1]
 }
 
+// ended returns how many calls have.
+func (o *records) ended() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return len(o.calls)
+}
+
 func (o *records) observer() client.Observer {
 	return client.Observer{
 		Call: func(_ context.Context, c client.Call) {

@@ -104,7 +104,8 @@ type entry struct {
 }
 
 // Resolve returns the less busy of two instances drawn at random. It waits for the
-// source only when nothing is known that still holds.
+// source only when what is known holds no more, and not even then if the last lookup
+// failed: a source that hangs is waited for once.
 func (p *Pool) Resolve(ctx context.Context, service string) (Address, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -124,7 +125,7 @@ func (p *Pool) Resolve(ctx context.Context, service string) (Address, error) {
 		e.loading, e.began = make(chan struct{}), now
 		go p.look(service, e, e.loading, revision)
 	}
-	if loading := e.loading; loading != nil && !now.Before(e.expires) {
+	if loading := e.loading; loading != nil && !now.Before(e.expires) && (e.failed == nil || !p.usable(e, now)) {
 		p.mu.Unlock()
 		select {
 		case <-loading:
@@ -136,7 +137,7 @@ func (p *Pool) Resolve(ctx context.Context, service string) (Address, error) {
 		}
 		now = time.Now()
 	}
-	if now.Sub(e.expires) > p.cfg.MaxStale {
+	if !p.usable(e, now) {
 		e.instances, e.revision = nil, 0
 	}
 	if len(e.instances) == 0 {
@@ -166,6 +167,11 @@ func (p *Pool) probe(instances []*instance, now time.Time) {
 			}
 		}()
 	}
+}
+
+// usable reports whether there is something to go on with where there is nothing new.
+func (p *Pool) usable(e *entry, now time.Time) bool {
+	return len(e.instances) > 0 && now.Sub(e.expires) <= p.cfg.MaxStale
 }
 
 func (p *Pool) entry(service string) (*entry, error) {

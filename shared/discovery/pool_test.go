@@ -220,6 +220,38 @@ func TestStale(t *testing.T) {
 	}
 }
 
+// TestHangingRegistry: who knows where a service was waits for a registry that hangs
+// once, and for a minute goes on without it.
+func TestHangingRegistry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, r := newPool("a")
+		resolve(t, p)
+		time.Sleep(10 * time.Second)
+		r.set(func(ctx context.Context, _ int64) (discovery.Listing, error) {
+			<-ctx.Done()
+			return discovery.Listing{}, ctx.Err()
+		})
+		for i := range 400 {
+			before := time.Now()
+			resolve(t, p)
+			if took := time.Since(before); took > 0 && i > 0 || took > time.Second {
+				t.Errorf("call %d waited for %v", i, took)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := r.lookups(); n < 15 || n > 25 {
+			t.Errorf("%d lookups in 40 s, each of one second with one between", n)
+		}
+		r.lists(2, "b")
+		time.Sleep(3 * time.Second)
+		resolve(t, p)
+		time.Sleep(time.Second)
+		if got := resolve(t, p); got != "b" {
+			t.Errorf("called %s when the registry was back", got)
+		}
+	})
+}
+
 // TestRegistryInTrouble: what fails is not asked by every call.
 func TestRegistryInTrouble(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -3,6 +3,7 @@ package orders
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"tradewind/events"
@@ -37,19 +38,30 @@ type Catalog interface {
 	Products(ctx context.Context, ids []string) (map[string]Product, error)
 }
 
+// Accounts knows who is a customer.
+type Accounts interface {
+	// Open reports whether a user has an account that was not erased.
+	Open(ctx context.Context, userID string) (bool, error)
+}
+
+// ErrAccountClosed refuses an order of somebody who was erased: the token that they
+// were given before is good for a while longer.
+var ErrAccountClosed = apperr.New(apperr.Forbidden, "account_closed", "This account is closed, so nothing can be ordered with it.")
+
 // Service is what can be done with orders.
 type Service struct {
-	store   Store
-	catalog Catalog
-	methods Methods
-	now     func() time.Time
-	newID   func(prefix string) string
+	store    Store
+	catalog  Catalog
+	accounts Accounts
+	methods  Methods
+	now      func() time.Time
+	newID    func(prefix string) string
 }
 
 // NewService returns the service. A function that places no orders needs neither
-// catalog nor methods.
-func NewService(store Store, catalog Catalog, methods Methods, now func() time.Time, newID func(prefix string) string) *Service {
-	return &Service{store, catalog, methods, func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID}
+// catalog nor accounts nor methods.
+func NewService(store Store, catalog Catalog, accounts Accounts, methods Methods, now func() time.Time, newID func(prefix string) string) *Service {
+	return &Service{store, catalog, accounts, methods, func() time.Time { return now().UTC().Truncate(time.Millisecond) }, newID}
 }
 
 // Place accepts an order. Whether it can be fulfilled is not known then.
@@ -57,13 +69,9 @@ func (s *Service) Place(ctx context.Context, r Request) (Order, error) {
 	if err := r.Validate(s.methods); err != nil {
 		return Order{}, err
 	}
-	ids := make([]string, len(r.Lines))
-	for i, line := range r.Lines {
-		ids[i] = line.ProductID
-	}
-	products, err := s.catalog.Products(ctx, ids)
+	products, err := s.inquire(ctx, r)
 	if err != nil {
-		return Order{}, fmt.Errorf("price the order: %w", err)
+		return Order{}, fmt.Errorf("place order: %w", err)
 	}
 	o, created, err := New(s.newID("ord"), r, products, s.now())
 	if err != nil {
@@ -73,6 +81,41 @@ func (s *Service) Place(ctx context.Context, r Request) (Order, error) {
 		return Order{}, fmt.Errorf("place order: %w", err)
 	}
 	return o, nil
+}
+
+// patience is how long a customer waits for what others know of an order, in all.
+const patience = 3 * time.Second
+
+// inquire finds out what others know of an order: that its customer is one, and what
+// its products cost. Both are asked at once, and what speaks against the order first
+// ends the other, so it takes as long as the slower answer or the first refusal.
+func (s *Service) inquire(ctx context.Context, r Request) (map[string]Product, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	var refusal error
+	var first sync.Once
+	refuse := func(err error) {
+		first.Do(func() { refusal = err; cancel() })
+	}
+	var account sync.WaitGroup
+	account.Go(func() {
+		switch open, err := s.accounts.Open(ctx, r.UserID); {
+		case err != nil:
+			refuse(fmt.Errorf("ask for the customer: %w", err))
+		case !open:
+			refuse(ErrAccountClosed)
+		}
+	})
+	ids := make([]string, len(r.Lines))
+	for i, line := range r.Lines {
+		ids[i] = line.ProductID
+	}
+	products, err := s.catalog.Products(ctx, ids)
+	if err != nil {
+		refuse(fmt.Errorf("price the order: %w", err))
+	}
+	account.Wait()
+	return products, refusal
 }
 
 // Get returns an order.

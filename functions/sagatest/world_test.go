@@ -96,6 +96,11 @@ func (prices) Products(context.Context, []string) (map[string]orders.Product, er
 	return map[string]orders.Product{product: {Name: "Rope", Price: events.Money{Amount: price, Currency: "EUR"}}}, nil
 }
 
+// everybody has an account.
+type everybody struct{}
+
+func (everybody) Open(context.Context, string) (bool, error) { return true, nil }
+
 // newWorld returns the platform with one product in stock, everything delivered.
 func newWorld() *world {
 	w := &world{}
@@ -103,7 +108,7 @@ func newWorld() *world {
 		return table.New(&mortal{&tabletest.Memory{}, w, service})
 	}
 	books := tabletest.New() // the provider outlives our processes
-	w.orders = orderstest.New(tbl("orders"), prices{}, orderTimeout, time.Now)
+	w.orders = orderstest.New(tbl("orders"), prices{}, everybody{}, orderTimeout, time.Now)
 	w.inventory = inventorytest.New(tbl("inventory"), time.Now)
 	w.payments = paymentstest.New(tbl("payments"), books, providerLimit, time.Now)
 	w.notifications = notificationstest.New(tbl("notifications"), time.Now)

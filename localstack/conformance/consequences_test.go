@@ -53,6 +53,20 @@ func erased(t *testing.T, s *suite, w *world, sent shop.Request, _ *shop.Respons
 	}
 }
 
+// erasedCustomer is somebody whose token is older than the end of their account.
+func erasedCustomer(t *testing.T, s *suite) (*shop.Client, string) {
+	c, err := s.Customer(t.Context(), "Eve Erased")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := "/api/users/" + c.ID
+	r := shop.Request{Method: http.MethodDelete, Path: path, Header: shop.Header("If-Match", read(t, c.Client, path).Header.Get("ETag"))}
+	if answer := ask(t, c.Client, r); answer.Status != http.StatusNoContent {
+		t.Fatalf("erase: %d %s", answer.Status, answer.Body)
+	}
+	return c.Client, "account_closed"
+}
+
 func discontinued(t *testing.T, s *suite, w *world, sent shop.Request, _ *shop.Response) {
 	product := decoded[shop.Product](t, read(t, s.Anyone, sent.Path))
 	if product.Status != "discontinued" || product.SKU != w.product.SKU || product.Price != w.product.Price {

@@ -26,6 +26,7 @@ var rows = []row{
 	{"403", forbiddable, status403},
 	{"404", hasID, status404},
 	{"405", always, status405},
+	{"HEAD", reads, head},
 	{"406", always, status406},
 	{"409", conflicts, status409},
 	{"412", hasHeader("If-Match"), status412},
@@ -155,6 +156,8 @@ func always(*suite, *apidoc.Operation) bool { return true }
 
 func never(*suite, *apidoc.Operation) bool { return false }
 
+func reads(_ *suite, op *apidoc.Operation) bool { return op.Method == "GET" }
+
 func hasBody(_ *suite, op *apidoc.Operation) bool { return op.Body() != nil }
 
 func hasID(_ *suite, op *apidoc.Operation) bool { return len(op.PathParams()) > 0 }
@@ -176,7 +179,8 @@ func invalidable(s *suite, op *apidoc.Operation) bool { return hasBody(s, op) ||
 
 // forbiddable says whether a customer may know of it and not do it.
 func forbiddable(_ *suite, op *apidoc.Operation) bool {
-	return examples[op.Name()].who == admin || op.Parameter("query", "userId") != nil
+	e := examples[op.Name()]
+	return e.who == admin || op.Parameter("query", "userId") != nil || e.forbidden != nil
 }
 
 // conflicts says whether the present state may forbid it: any write, but for those

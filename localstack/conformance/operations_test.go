@@ -34,6 +34,8 @@ type example struct {
 	shows map[string]string
 	// conflict turns a request into one that the present state forbids.
 	conflict func(*testing.T, *suite, *world, *shop.Request) (code string)
+	// forbidden returns somebody for whom it is, who is not allowed it all the same.
+	forbidden func(*testing.T, *suite) (c *shop.Client, code string)
 	// after checks what a success has brought about.
 	after func(t *testing.T, s *suite, w *world, sent shop.Request, answer *shop.Response)
 }
@@ -130,8 +132,9 @@ var examples = map[string]example{
 			body["shippingAddress"] = address()
 			return body
 		},
-		fresh: func(_ *testing.T, _ *suite, w *world) { w.owner = w.buyer },
-		other: func(body map[string]any) { body["paymentMethod"] = shop.CardDeclined },
+		fresh:     func(_ *testing.T, _ *suite, w *world) { w.owner = w.buyer },
+		other:     func(body map[string]any) { body["paymentMethod"] = shop.CardDeclined },
+		forbidden: erasedCustomer,
 		after: func(t *testing.T, _ *suite, w *world, _ shop.Request, answer *shop.Response) {
 			if o := decoded[shop.Order](t, answer); o.Status != shop.Pending || o.Total != w.ware.Price || o.UserID != w.owner.ID {
 				t.Errorf("a new order: %s", answer.Body)

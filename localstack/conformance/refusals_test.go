@@ -78,6 +78,12 @@ func status403(t *testing.T, s *suite, op *apidoc.Operation) {
 	if s.example(t, op).who == admin {
 		s.refusal(t, op, s.world.owner.Client, r, http.StatusForbidden)
 	}
+	if forbidden := s.example(t, op).forbidden; forbidden != nil {
+		c, code := forbidden(t, s)
+		if p := s.refusal(t, op, c, r, http.StatusForbidden); p.Code != code {
+			t.Errorf("code %q, want %q", p.Code, code)
+		}
+	}
 	if op.Parameter("query", "userId") != nil {
 		r.Path = op.Path + "?userId=" + s.world.other.ID
 		s.refusal(t, op, s.world.owner.Client, r, http.StatusForbidden)
@@ -141,6 +147,26 @@ func status405(t *testing.T, s *suite, op *apidoc.Operation) {
 		slices.Sort(got)
 		if !slices.Equal(got, allowed) {
 			t.Errorf("%s %s: Allow is %q, the documents say %v", method, path, answer.Header.Get("Allow"), allowed)
+		}
+	}
+}
+
+// head checks what Allow promises beside GET: the same answer to the same caller, but
+// for its body.
+func head(t *testing.T, s *suite, op *apidoc.Operation) {
+	r := s.request(t, s.world, op)
+	asked := r
+	asked.Method = http.MethodHead
+	clients := map[string]*shop.Client{"anyone": s.Anyone, "its owner": s.as(t, s.world, op), "another": s.world.other.Client}
+	for who, c := range clients {
+		whole, answer := ask(t, c, r), ask(t, c, asked)
+		if answer.Status != whole.Status || len(answer.Body) > 0 {
+			t.Errorf("%s: HEAD %s: %d with %d bytes, GET %d", who, r.Path, answer.Status, len(answer.Body), whole.Status)
+		}
+		for _, name := range []string{"Content-Type", "Etag"} {
+			if got, want := answer.Header.Get(name), whole.Header.Get(name); got != want && !gatewaysOwn(op, r, whole) {
+				t.Errorf("%s: HEAD %s: %s %q, GET %q", who, r.Path, name, got, want)
+			}
 		}
 	}
 }

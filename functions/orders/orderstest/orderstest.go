@@ -27,8 +27,8 @@ type Service struct {
 }
 
 // New returns the service over a table. Orders time out after timeout.
-func New(t *table.Table, catalog orders.Catalog, timeout time.Duration, now func() time.Time) Service {
-	svc := orders.NewService(dynamo.New(t, outbox.New(event.Source, now)), catalog, orders.SandboxMethods, now, id.New)
+func New(t *table.Table, catalog orders.Catalog, accounts orders.Accounts, timeout time.Duration, now func() time.Time) Service {
+	svc := orders.NewService(dynamo.New(t, outbox.New(event.Source, now)), catalog, accounts, orders.SandboxMethods, now, id.New)
 	c := consumer.New(inbox.New(now), logs.Discard())
 	eventhandlers.Register(c, svc)
 	return Service{svc, c, sweeper.New(svc, timeout, logs.Discard())}

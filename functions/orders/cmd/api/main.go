@@ -12,6 +12,7 @@ import (
 	"tradewind/functions/orders/internal/catalog"
 	"tradewind/functions/orders/internal/dynamo"
 	"tradewind/functions/orders/internal/httpapi"
+	"tradewind/functions/orders/internal/users"
 	"tradewind/shared/api"
 	"tradewind/shared/auth"
 	"tradewind/shared/client"
@@ -29,12 +30,11 @@ func main() { function.Main(build(os.Getenv)) }
 
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
-	tbl, tokens, services := table.FromEnv(vars), auth.FromEnv(vars), client.FromEnv(vars)
-	pages, provider := cursor.FromEnv(vars), vars.OneOf("PAYMENT_PROVIDER", "sandbox", "stripe")
+	tbl, tokens, services, pages, provider := table.FromEnv(vars), auth.FromEnv(vars), client.FromEnv(vars), cursor.FromEnv(vars), vars.OneOf("PAYMENT_PROVIDER", "sandbox", "stripe")
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), catalog.New(services), orders.MethodsOf(provider), time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), catalog.New(services), users.New(services), orders.MethodsOf(provider), time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
 	return api.New(routes, tbl, tokens, services.Handler), nil
 }

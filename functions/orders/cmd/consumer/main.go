@@ -30,7 +30,7 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, nil, time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, nil, nil, time.Now, id.New)
 	eventhandlers.Register(c, svc)
 	return c, nil
 }

@@ -28,6 +28,6 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, nil, time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, nil, nil, time.Now, id.New)
 	return sweeper.New(svc, timeout, logs.New(os.Stdout, getenv)), nil
 }

@@ -23,11 +23,14 @@ import (
 	"tradewind/shared/table/tabletest"
 )
 
-type catalog struct{}
+// neighbours are the services that orders asks: one product, and everybody is a customer.
+type neighbours struct{}
 
-func (catalog) Products(context.Context, []string) (map[string]orders.Product, error) {
+func (neighbours) Products(context.Context, []string) (map[string]orders.Product, error) {
 	return map[string]orders.Product{"prd_1": {Name: "Rope", Price: events.Money{Amount: 1999, Currency: "EUR"}}}, nil
 }
+
+func (neighbours) Open(context.Context, string) (bool, error) { return true, nil }
 
 type fixture struct {
 	svc   *orders.Service
@@ -37,7 +40,7 @@ type fixture struct {
 
 func newFixture() *fixture {
 	tbl := tabletest.New()
-	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog{}, orders.SandboxMethods, time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), neighbours{}, neighbours{}, orders.SandboxMethods, time.Now, id.New)
 	c := consumer.New(inbox.New(time.Now), logs.Discard())
 	ordersconsumer.Register(c, svc)
 	return &fixture{svc, c, tbl}

@@ -42,11 +42,22 @@ func (p *prices) Products(context.Context, []string) (map[string]orders.Product,
 	return p.products, p.err
 }
 
+// accounts are all open but those that are closed; its error answers for an outage.
+type accounts struct {
+	closed map[string]bool
+	err    error
+}
+
+func (a *accounts) Open(_ context.Context, userID string) (bool, error) {
+	return a.err == nil && !a.closed[userID], a.err
+}
+
 type shop struct {
-	handler *openapitest.Handler
-	svc     *orders.Service
-	table   *tabletest.Memory
-	catalog *prices
+	handler  *openapitest.Handler
+	svc      *orders.Service
+	table    *tabletest.Memory
+	catalog  *prices
+	accounts *accounts
 }
 
 func newShop(t *testing.T) *shop {
@@ -54,10 +65,11 @@ func newShop(t *testing.T) *shop {
 	mem := &tabletest.Memory{}
 	tbl := table.New(mem)
 	catalog := &prices{products: map[string]orders.Product{rope: {Name: "Rope", Price: events.Money{Amount: 1999, Currency: "EUR"}}}}
-	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, orders.SandboxMethods, time.Now, id.New)
+	accounts := &accounts{closed: map[string]bool{}}
+	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, accounts, orders.SandboxMethods, time.Now, id.New)
 	key := []byte(strings.Repeat("k", 32))
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), cursor.New(key, time.Now), logs.Discard())
-	return &shop{openapitest.New(t, orders.OpenAPI, routes), svc, mem, catalog}
+	return &shop{openapitest.New(t, orders.OpenAPI, routes), svc, mem, catalog, accounts}
 }
 
 type call struct {
@@ -178,15 +190,63 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-func TestCatalogOutage(t *testing.T) {
-	s := newShop(t)
-	s.catalog.err = apperr.Wrap(errors.New("dial tcp 10.0.0.1"), apperr.Unavailable, "catalog_unavailable", "Try again shortly.")
-	w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("1"), key: "k"})
-	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.1") {
-		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+// TestOutage takes away one of the services that orders asks, or both. What was
+// answered before is answered again all the same.
+func TestOutage(t *testing.T) {
+	catalogDown := apperr.Wrap(errors.New("dial tcp 10.0.0.1"), apperr.Unavailable, "catalog_unavailable", "Try again shortly.")
+	usersDown := apperr.Wrap(errors.New("dial tcp 10.0.0.1"), apperr.Unavailable, "user_timeout", "Try again shortly.")
+	usersDown.RetryAfter = 7 * time.Second
+	tests := map[string]struct {
+		catalog, users error
+		code, after    string
+	}{
+		"no catalog": {catalogDown, nil, "catalog_unavailable", "1"},
+		"no users":   {nil, usersDown, "user_timeout", "7"},
+		"neither":    {catalogDown, usersDown, "", ""},
 	}
-	s.catalog.err = nil
-	s.place(t, "usr_1", "k") // a 5xx is not stored
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t)
+			before := s.place(t, "usr_1", "before")
+			items := len(s.table.Items())
+			s.catalog.err, s.accounts.err = tt.catalog, tt.users
+			w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("1"), key: "k"})
+			if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") == "" || strings.Contains(w.Body.String(), "10.0.0.1") {
+				t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+			}
+			if tt.code != "" && (field(t, w, "code") != tt.code || w.Header().Get("Retry-After") != tt.after) {
+				t.Errorf("%v %s, want %s after %s s", w.Header(), w.Body, tt.code, tt.after)
+			}
+			replay := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("2"), key: "before"})
+			if replay.Code != http.StatusCreated || replay.Header().Get("Idempotency-Replayed") != "true" || field(t, replay, "id") != before {
+				t.Errorf("a repeat: %d %v %s", replay.Code, replay.Header(), replay.Body)
+			}
+			if n := len(s.table.Items()); n != items {
+				t.Errorf("%d items more", n-items)
+			}
+			s.catalog.err, s.accounts.err = nil, nil
+			s.place(t, "usr_1", "k") // a 5xx is not stored
+		})
+	}
+}
+
+// TestClosedAccount: a token lives longer than its user.
+func TestClosedAccount(t *testing.T) {
+	s := newShop(t)
+	before := s.place(t, "usr_1", "before")
+	items := len(s.table.Items())
+	s.accounts.closed["usr_1"] = true
+	w := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("1"), key: "k"})
+	if w.Code != http.StatusForbidden || field(t, w, "code") != "account_closed" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if replay := s.do(call{user: "usr_1", method: "POST", path: "/api/orders", body: body("2"), key: "before"}); field(t, replay, "id") != before {
+		t.Errorf("a repeat: %d %s", replay.Code, replay.Body)
+	}
+	if n := len(s.table.Items()); n != items {
+		t.Errorf("%d items more", n-items)
+	}
+	s.place(t, "usr_2", "k")
 }
 
 func TestConcurrentDuplicates(t *testing.T) {
@@ -228,7 +288,7 @@ func TestManyKeys(t *testing.T) {
 	mem := &tabletest.Memory{}
 	tbl := table.New(mem)
 	catalog := &prices{products: map[string]orders.Product{rope: {Name: "Rope", Price: events.Money{Amount: 1999, Currency: "EUR"}}}}
-	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, orders.SandboxMethods, time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, outbox.New("orders", time.Now)), catalog, &accounts{}, orders.SandboxMethods, time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), cursor.New([]byte(strings.Repeat("k", 32)), time.Now), logs.Discard())
 	for k := range keys {
 		var wg sync.WaitGroup

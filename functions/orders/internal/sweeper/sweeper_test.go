@@ -17,18 +17,21 @@ import (
 	"tradewind/shared/table/tabletest"
 )
 
-type catalog struct{}
+// neighbours are the services that orders asks: one product, and everybody is a customer.
+type neighbours struct{}
 
-func (catalog) Products(context.Context, []string) (map[string]orders.Product, error) {
+func (neighbours) Products(context.Context, []string) (map[string]orders.Product, error) {
 	return map[string]orders.Product{"prd_1": {Price: events.Money{Amount: 1, Currency: "EUR"}}}, nil
 }
+
+func (neighbours) Open(context.Context, string) (bool, error) { return true, nil }
 
 func TestSweep(t *testing.T) {
 	ctx := context.Background()
 	mem := &tabletest.Memory{}
 	now := time.Now()
 	clock := func() time.Time { return now }
-	svc := orders.NewService(dynamo.New(table.New(mem), outbox.New("orders", clock)), catalog{}, orders.SandboxMethods, clock, id.New)
+	svc := orders.NewService(dynamo.New(table.New(mem), outbox.New("orders", clock)), neighbours{}, neighbours{}, orders.SandboxMethods, clock, id.New)
 	place := func() string {
 		o, err := svc.Place(ctx, orders.Request{
 			UserID: "usr_1", Lines: []events.Line{{ProductID: "prd_1", Quantity: 1}}, PaymentMethod: "pm_card_ok",

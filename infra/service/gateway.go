@@ -42,7 +42,9 @@ func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 	})
 	b.gatewayMayInvoke("GatewayMayInvoke", live, "*/*"+b.Base+"*")
 
-	routes := append([]Route{Public("GET", "/openapi.json"), Public("ANY", ""), Public("ANY", "/{proxy+}")}, b.Routes...)
+	routes := append([]Route{
+		Public("GET", "/openapi.json"), Public("HEAD", "/openapi.json"), Public("ANY", ""), Public("ANY", "/{proxy+}"),
+	}, b.Routes...)
 	for _, r := range b.Routes {
 		if r.Method == "GET" && r.SignedIn {
 			routes = append(routes, SignedIn("HEAD", r.Path))

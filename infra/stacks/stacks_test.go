@@ -616,6 +616,7 @@ func TestRoutes(t *testing.T) {
 	}
 	for _, collection := range []string{"users", "products", "stock", "orders", "payments", "notifications"} {
 		want["GET /api/"+collection+"/openapi.json"] = anyone
+		want["HEAD /api/"+collection+"/openapi.json"] = anyone
 		want["ANY /api/"+collection] = anyone
 		want["ANY /api/"+collection+"/{proxy+}"] = anyone
 	}

@@ -47,6 +47,7 @@ var rows = []row{
 	{"tracing", always, tracing},
 	{"caller", always, caller},
 	{"docs", always, documented},
+	{"balancer", reachable, behindBalancer},
 }
 
 // lastRow is looked at when all others are through, for it speaks of all answers.
@@ -187,6 +188,11 @@ func forbiddable(_ *suite, op *apidoc.Operation) bool {
 // that are excepted.
 func conflicts(_ *suite, op *apidoc.Operation) bool {
 	return op.Method != "GET" && noConflict[op.ID] == ""
+}
+
+// reachable says whether the internal load balancer can be called from here.
+func reachable(s *suite, _ *apidoc.Operation) bool {
+	return s.Outputs.Endpoint != "" && s.Outputs.ALBURL != ""
 }
 
 func versioned(s *suite, op *apidoc.Operation) bool {

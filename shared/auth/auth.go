@@ -92,6 +92,7 @@ func New(cfg Config) *Verifier {
 			jwt.WithValidMethods([]string{jwt.SigningMethodRS256.Alg()}),
 			jwt.WithIssuer(cfg.Issuer),
 			jwt.WithExpirationRequired(),
+			jwt.WithIssuedAt(),
 			jwt.WithLeeway(leeway),
 			jwt.WithTimeFunc(cfg.Now),
 			jwt.WithStrictDecoding(),
@@ -121,11 +122,16 @@ func (v *Verifier) verifyHeader(ctx context.Context, values []string) (map[strin
 	if len(values) != 1 {
 		return nil, errors.New("more than one Authorization header")
 	}
-	scheme, token, ok := strings.Cut(values[0], " ")
-	if !ok || !strings.EqualFold(scheme, "Bearer") {
-		return nil, errors.New("no bearer token")
+	token := values[0]
+	if scheme, rest, ok := strings.Cut(token, " "); ok {
+		if !strings.EqualFold(scheme, "Bearer") {
+			return nil, errors.New("no bearer token")
+		}
+		token = strings.TrimLeft(rest, " ")
 	}
-	return v.Verify(ctx, strings.TrimLeft(token, " "))
+	// Else it is the token alone. The gateway takes that too, and a service passes it
+	// on as it came.
+	return v.Verify(ctx, token)
 }
 
 // claims are what is looked at of a token's.

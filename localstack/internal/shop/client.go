@@ -45,6 +45,13 @@ func (c *Client) As(token string) *Client {
 	return &other
 }
 
+// At returns a client of another way into the platform; connections are shared.
+func (c *Client) At(base string) *Client {
+	other := *c
+	other.base = base
+	return &other
+}
+
 // Watched returns a client that shows every call and its answer to see, which may
 // be called concurrently and must not change them. The header shown is the one sent.
 // Clients made from it with As are watched too.

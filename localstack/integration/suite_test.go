@@ -22,9 +22,10 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestPlatform has three parts, and their order matters: what is killed in the
-// second would delay the tests of the first, and the third looks at the whole once
-// nothing moves any more.
+// TestPlatform has four parts, and their order matters: what is killed in the second
+// would delay the tests of the first, the tests of the third have to themselves what
+// stands between the services, and the fourth looks at the whole once nothing moves any
+// more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 
@@ -83,6 +84,19 @@ func TestPlatform(t *testing.T) {
 				test(t, p)
 			})
 		}
+	})
+
+	t.Run("between the services", func(t *testing.T) {
+		if p.inside == nil {
+			t.Skip("the load balancer is reached, and led astray, from inside its network only")
+		}
+		lb := findBalancer(t, p)
+		t.Run("both modes of headers", func(t *testing.T) { headerModes(t, p, lb) })
+		for _, service := range []string{"users", "catalog"} {
+			t.Run("orders without "+service, func(t *testing.T) { outage(t, p, lb, service) })
+			t.Run("orders with a slow "+service, func(t *testing.T) { slowness(t, p, lb, service) })
+		}
+		t.Run("orders while others are killed", func(t *testing.T) { killedNeighbours(t, p) })
 	})
 
 	t.Run("invariants", func(t *testing.T) {

@@ -68,10 +68,11 @@ func (p *platform) flows(t *testing.T, without ...string) {
 	}
 }
 
-// TestPlatform has five parts, and their order matters: what is killed in the
-// second would delay the tests of the first, what is taken away in the third is probed
-// in peace, the fourth is what an operator does after such a day, one thing at a time,
-// and the last looks at the whole once nothing moves any more.
+// TestPlatform has six parts, and their order matters: what is killed in the second
+// would delay the tests of the first, the tests of the third have to themselves what
+// stands between the services, what is taken away in the fourth is probed in peace, the
+// fifth is what an operator does after such a day, one thing at a time, and the last
+// looks at the whole once nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 
@@ -94,6 +95,19 @@ func TestPlatform(t *testing.T) {
 				test(t, p)
 			})
 		}
+	})
+
+	t.Run("between the services", func(t *testing.T) {
+		if p.inside == nil {
+			t.Skip("the load balancer is reached, and led astray, from inside its network only")
+		}
+		lb := findBalancer(t, p)
+		t.Run("both modes of headers", func(t *testing.T) { headerModes(t, p, lb) })
+		for _, service := range []string{"users", "catalog"} {
+			t.Run("orders without "+service, func(t *testing.T) { outage(t, p, lb, service) })
+			t.Run("orders with a slow "+service, func(t *testing.T) { slowness(t, p, lb, service) })
+		}
+		t.Run("orders while others are killed", func(t *testing.T) { killedNeighbours(t, p) })
 	})
 
 	t.Run("a lost service", func(t *testing.T) {

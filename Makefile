@@ -108,6 +108,10 @@ bench: ## Each api function's start and size, and the kit's cost in a call, agai
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
 
+.PHONY: slow
+slow: preflight ## What becomes of orders while the catalog is slow, as a plot (README=localstack/slow/README.md writes its page)
+	@$(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/slow -- go run ./localstack/slow $(if $(README),-readme $(README))
+
 # --- Build -----------------------------------------------------------------------
 
 # A binary depends on its own sources only, so its bytes, and with them what a

@@ -1,14 +1,17 @@
 // Package fnproc finds the processes in which a local endpoint runs its functions,
-// so that a test can kill one in the middle of its work, as AWS may at any time.
+// so that a test can kill one in the middle of its work, as AWS may at any time, and a
+// tool can run the same program in the same environment.
 //
 // It looks in /proc, so it works on Linux only, and sees no more than its user may.
 package fnproc
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 )
 
@@ -37,6 +40,19 @@ func Find(endpoint, function string, variables ...string) []int {
 	}
 	return found
 }
+
+// Environ returns the environment that a process was started with.
+func Environ(pid int) ([]string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return nil, err
+	}
+	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), nil
+}
+
+// Program returns a path at which a process's executable can be read as long as it runs,
+// whatever became of the file.
+func Program(pid int) string { return fmt.Sprintf("/proc/%d/exe", pid) }
 
 // Kill ends every process that runs a function, at once and without warning, and
 // returns how many there were.

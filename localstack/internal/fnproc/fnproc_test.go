@@ -1,7 +1,10 @@
 package fnproc_test
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +36,17 @@ func TestKillFindsTheFunctionOfTheEndpoint(t *testing.T) {
 			break
 		}
 		time.Sleep(10 * time.Millisecond)
+	}
+	pid := fnproc.Find(url, name)[0]
+	if env, err := fnproc.Environ(pid); err != nil || !slices.Equal(env, wanted.Env) {
+		t.Errorf("environment %q, %v", env, err)
+	}
+	program, err := filepath.EvalSymlinks(wanted.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := os.Readlink(fnproc.Program(pid)); err != nil || got != program {
+		t.Errorf("program %s, %v; want %s", got, err, program)
 	}
 	if n := fnproc.Kill(url, name); n != 1 {
 		t.Fatalf("Kill = %d", n)

@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 // nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
+	p.listen(t)
 
 	t.Run("contract", func(t *testing.T) {
 		for name, test := range map[string]func(*testing.T, *platform){
@@ -104,5 +105,6 @@ func TestPlatform(t *testing.T) {
 		if err != nil || len(dead) > 0 {
 			t.Errorf("dead letters: %v, %v", dead, err)
 		}
+		p.judgeEvents(t)
 	})
 }

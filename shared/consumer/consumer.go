@@ -30,6 +30,7 @@ import (
 
 	"tradewind/events"
 	"tradewind/shared/apperr"
+	"tradewind/shared/claimcheck"
 	"tradewind/shared/function"
 	"tradewind/shared/inbox"
 	"tradewind/shared/table"
@@ -44,6 +45,7 @@ const margin = 500 * time.Millisecond
 type Consumer struct {
 	inbox    *inbox.Inbox
 	log      *slog.Logger
+	claims   *claimcheck.Claims
 	handlers map[version]handler
 	takes    []events.Event
 }
@@ -67,6 +69,13 @@ type handler struct {
 // New returns a consumer that handles nothing yet; see On.
 func New(box *inbox.Inbox, log *slog.Logger) *Consumer {
 	return &Consumer{inbox: box, log: log, handlers: map[version]handler{}}
+}
+
+// WithClaims lets the consumer fetch the data of large events from the store where
+// their publisher leaves them, and returns it.
+func (c *Consumer) WithClaims(claims *claimcheck.Claims) *Consumer {
+	c.claims = claims
+	return c
 }
 
 // On registers the handler of an event type and version. It also gets the versions
@@ -211,5 +220,11 @@ func (c *Consumer) dispatch(ctx context.Context, m message) (traced context.Cont
 		return traced, name, apperr.New(apperr.Invalid, "event_unknown",
 			"No handler of this function takes this version of the event: deploy one that does, then redrive the message.")
 	}
-	return traced, name, h.run(c.inbox.Guard(traced, meta.EventID), meta, ev.Detail.Data)
+	data := ev.Detail.Data
+	if meta.Claim != nil {
+		if data, err = c.claims.Fetch(traced, meta.EventID, *meta.Claim); err != nil {
+			return traced, name, err
+		}
+	}
+	return traced, name, h.run(c.inbox.Guard(traced, meta.EventID), meta, data)
 }

@@ -83,6 +83,16 @@ type Metadata struct {
 	Traceparent string `json:"traceparent"`
 	// The id of the aggregate that the event is about.
 	Subject string `json:"subject" minLength:"1"`
+	// Where the data are, if they are too large for the bus; they are empty here then.
+	Claim *Claim `json:"claim,omitempty"`
+}
+
+// Claim says where the data of an event are that does not carry them itself: in the
+// platform's store for large ones, until they expire.
+type Claim struct {
+	Key    string `json:"key"`                             // The object in the store, named after the event.
+	Bytes  int    `json:"bytes" minimum:"0"`               // The size of the data.
+	SHA256 string `json:"sha256" pattern:"^[0-9a-f]{64}$"` // The SHA-256 of the data.
 }
 
 // Envelope is the EventBridge entry's Detail.

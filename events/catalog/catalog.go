@@ -1,5 +1,5 @@
 // Package catalog holds the contracts of the events that the catalog service
-// publishes.
+// publishes. They tell what is for sale, and at what price.
 package catalog
 
 import "tradewind/events"

@@ -1,5 +1,5 @@
 // Package inventory holds the contracts of the events that the inventory
-// service publishes.
+// service publishes. They tell what became of an order's units, and what ran out.
 package inventory
 
 import "tradewind/events"

@@ -1,6 +1,5 @@
 // Package orders holds the contracts of the events that the orders service
-// publishes. Consumers import it to know what they get; the service imports it
-// to know what it owes.
+// publishes. They tell where an order stands: created, confirmed or cancelled.
 package orders
 
 import "tradewind/events"

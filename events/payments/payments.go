@@ -1,5 +1,5 @@
 // Package payments holds the contracts of the events that the payments service
-// publishes.
+// publishes. They tell what became of an order's money; none holds card data.
 package payments
 
 import "tradewind/events"

@@ -1,6 +1,6 @@
 // Package users holds the contracts of the events that the users service
 // publishes. They carry personal data (e-mail, name): a consumer that keeps
-// any must erase it on DeletedV1.
+// any must erase it upon user.deleted.
 package users
 
 import "tradewind/events"

@@ -18,6 +18,7 @@ import (
 	"tradewind/localstack/internal/pool"
 	"tradewind/localstack/internal/seed"
 	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/tap"
 )
 
 const (
@@ -33,6 +34,7 @@ type platform struct {
 	inside  *shop.Client // behind the gateway; nil where that cannot be reached
 	admin   *shop.Client
 	pool    *pool.Pool
+	tap     *tap.Tap // nil where the bus is not ours
 
 	mu        sync.Mutex
 	customers []*shop.Client

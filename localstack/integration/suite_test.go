@@ -72,9 +72,10 @@ func (p *platform) flows(t *testing.T, without ...string) {
 // would delay the tests of the first, the tests of the third have to themselves what
 // stands between the services, what is taken away in the fourth is probed in peace, the
 // fifth is what an operator does after such a day, one thing at a time, and the last
-// looks at the whole once nothing moves any more.
+// looks at the whole, and at all events, once nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
+	p.listen(t)
 
 	t.Run("contract", func(t *testing.T) { p.flows(t) })
 
@@ -126,6 +127,7 @@ func TestPlatform(t *testing.T) {
 	})
 
 	t.Run("invariants", p.audit)
+	t.Run("events keep their contracts", p.judgeEvents)
 }
 
 // audit looks at everything that the tests made, and waits until it is at rest.

@@ -32,6 +32,7 @@ import (
 
 	"tradewind/events"
 	"tradewind/shared/apperr"
+	"tradewind/shared/claimcheck"
 	"tradewind/shared/function"
 	"tradewind/shared/inbox"
 	"tradewind/shared/quarantine"
@@ -51,6 +52,7 @@ const (
 type Consumer struct {
 	inbox    *inbox.Inbox
 	log      *slog.Logger
+	claims   *claimcheck.Claims
 	handlers map[version]handler
 	takes    []events.Event
 
@@ -83,6 +85,13 @@ func New(box *inbox.Inbox, log *slog.Logger) *Consumer {
 // where no repeat can help, else when a message fails after so many deliveries.
 func (c *Consumer) Quarantine(dead *quarantine.Queue, receives int) {
 	c.dead, c.receives = dead, receives
+}
+
+// WithClaims lets the consumer fetch the data of large events from the store where
+// their publisher leaves them, and returns it.
+func (c *Consumer) WithClaims(claims *claimcheck.Claims) *Consumer {
+	c.claims = claims
+	return c
 }
 
 // On registers the handler of an event type and version. It also gets the versions
@@ -275,5 +284,11 @@ func (c *Consumer) dispatch(ctx context.Context, m message, note *quarantine.Not
 		return traced, name, apperr.New(apperr.Invalid, "event_unknown",
 			"No handler of this function takes this version of the event: deploy one that does, then redrive the message.")
 	}
-	return traced, name, h.run(c.inbox.Guard(traced, meta.EventID), meta, ev.Detail.Data)
+	data := ev.Detail.Data
+	if meta.Claim != nil {
+		if data, err = c.claims.Fetch(traced, meta.EventID, *meta.Claim); err != nil {
+			return traced, name, err
+		}
+	}
+	return traced, name, h.run(c.inbox.Guard(traced, meta.EventID), meta, data)
 }

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"tradewind/events"
+	"tradewind/shared/claimcheck"
 	"tradewind/shared/id"
 	"tradewind/shared/table"
 	"tradewind/shared/trace"
@@ -50,10 +51,17 @@ type Record struct {
 type Outbox struct {
 	source string
 	now    func() time.Time
+	claims *claimcheck.Claims
 }
 
 // New returns the outbox of a service, named as its events' source.
-func New(source string, now func() time.Time) *Outbox { return &Outbox{source, now} }
+func New(source string, now func() time.Time) *Outbox { return &Outbox{source: source, now: now} }
+
+// WithClaims returns an outbox that leaves the data of large events in a store. Each
+// of their consumers must have claims on it too.
+func (o *Outbox) WithClaims(claims *claimcheck.Claims) *Outbox {
+	return &Outbox{o.source, o.now, claims}
+}
 
 // Ops returns the operations that store events in the partition pk. The
 // context's trace goes into their metadata. An event that is too large fails
@@ -79,6 +87,13 @@ func (o *Outbox) record(ctx context.Context, pk string, ev events.Event) (Record
 	now := o.now()
 	t := trace.From(ctx)
 	eventID := id.New("evt")
+	claim, err := o.claims.Leave(ctx, eventID, data)
+	if err != nil {
+		return Record{}, err
+	}
+	if claim != nil {
+		data = []byte("{}")
+	}
 	detail, err := json.Marshal(events.Envelope{
 		Metadata: events.Metadata{
 			EventID:       eventID,
@@ -88,6 +103,7 @@ func (o *Outbox) record(ctx context.Context, pk string, ev events.Event) (Record
 			CausationID:   t.CausationID,
 			Traceparent:   t.Parent,
 			Subject:       ev.Subject(),
+			Claim:         claim,
 		},
 		Data: data,
 	})
@@ -95,7 +111,8 @@ func (o *Outbox) record(ctx context.Context, pk string, ev events.Event) (Record
 		return Record{}, err
 	}
 	if len(detail) > MaxDetail {
-		return Record{}, fmt.Errorf("%d bytes are more than the %d an event may have", len(detail), MaxDetail)
+		return Record{}, fmt.Errorf("%d bytes are more than the %d an event may have: let it say less, or leave its data in a store (WithClaims)",
+			len(detail), MaxDetail)
 	}
 	return Record{
 		Key:        table.Key{PK: pk, SK: table.Prefixed("OUTBOX", eventID)},

@@ -7,6 +7,7 @@ package book
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -108,8 +109,11 @@ func examples(home fs.FS, c events.Contract) ([]Example, error) {
 	var found []Example
 	for _, name := range append([]string{stem + ".json"}, more...) {
 		text, err := fs.ReadFile(home, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("%s has no example: write a whole event to events/%s", c.Name(), name)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("an example of %s: %w", c.Name(), err)
+			return nil, err
 		}
 		title := strings.Trim(strings.TrimSuffix(strings.TrimPrefix(name, stem), ".json"), ".")
 		found = append(found, Example{strings.ReplaceAll(title, "-", " "), text})
@@ -117,8 +121,8 @@ func examples(home fs.FS, c events.Contract) ([]Example, error) {
 	return found, nil
 }
 
-// Causes tells upon what an entry is published besides other events, and upon which
-// of them.
+// Upon tells upon what an entry is published besides other events, and upon which of
+// them.
 func (e Entry) Upon() (others, types []string) {
 	for _, cause := range e.Contract.Causes {
 		if cause == events.Request || cause == events.Clock {

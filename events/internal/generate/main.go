@@ -25,6 +25,7 @@ import (
 	"tradewind/events/internal/asyncapi"
 	"tradewind/events/internal/book"
 	"tradewind/events/internal/compat"
+	"tradewind/events/internal/page"
 	"tradewind/events/internal/schema"
 )
 
@@ -62,6 +63,10 @@ func run(home string, check, publish bool) error {
 		return fmt.Errorf("contracts were changed, which breaks nobody, and the change is not published: %s.\n"+
 			"  When it is as it should stay, run `make publish-events`: from then on it cannot be taken back", strings.Join(verdict.Stale, ", "))
 	}
+	made, err := documents(home, docs)
+	if err != nil {
+		return err
+	}
 	if publish {
 		for _, name := range verdict.Stale {
 			if err := put(filepath.Join(folder, name), verdict.Files[name]); err != nil {
@@ -69,36 +74,36 @@ func run(home string, check, publish bool) error {
 			}
 		}
 	}
-	return document(home, check, docs)
-}
-
-// documents are made of the book of all contracts.
-var documents = map[string]func(*book.Book) ([]byte, error){
-	"asyncapi.json": asyncapi.Document,
-}
-
-func document(home string, check bool, docs *schema.Docs) error {
-	b, err := book.Read(os.DirFS(home), contracts.All(), docs)
-	if err != nil {
-		return err
-	}
-	for _, name := range slices.Sorted(maps.Keys(documents)) {
-		want, err := documents[name](b)
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	for _, name := range slices.Sorted(maps.Keys(made)) {
 		path := filepath.Join(home, name)
 		if !check {
-			if err := put(path, want); err != nil {
+			if err := put(path, made[name]); err != nil {
 				return err
 			}
 			continue
 		}
-		if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, want) {
+		if have, err := os.ReadFile(path); err != nil || !bytes.Equal(have, made[name]) {
 			return fmt.Errorf("%s is not what the contracts say: run `make generate`", path)
 		}
 	}
 	return nil
+}
+
+// documents returns what is made of all contracts together, by the name of the file.
+func documents(home string, docs *schema.Docs) (map[string][]byte, error) {
+	b, err := book.Read(os.DirFS(home), contracts.All(), docs)
+	if err != nil {
+		return nil, err
+	}
+	document, err := asyncapi.Document(b)
+	if err != nil {
+		return nil, err
+	}
+	catalogue, err := page.Page(b)
+	if err != nil {
+		return nil, err
+	}
+	return map[string][]byte{"asyncapi.json": document, "catalogue.html": catalogue}, nil
 }
 
 // put makes a file be as wanted; nil is none.

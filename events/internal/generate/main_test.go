@@ -48,6 +48,9 @@ func newProject(t *testing.T) *project {
 	}
 	p.post = string(text)
 	p.write(t, "events/post/post.go", p.post)
+	for _, event := range []string{"parcel.sent.v1", "parcel.lost.v1", "parcel.lost.v2"} {
+		p.write(t, "events/post/examples/"+event+".json", "{}\n")
+	}
 	p.edit(t, "events/contracts/contracts.go", "\t\tusers.Published(),", "\t\tusers.Published(),\n\t\tpost.Published(),")
 	p.edit(t, "events/contracts/contracts.go", `"tradewind/events/payments"`, "\"tradewind/events/payments\"\n\t\"tradewind/events/post\"")
 	return p
@@ -204,6 +207,26 @@ func TestGate(t *testing.T) {
 			t.Errorf("got %v: %s", ok, out)
 		}
 		p.must(t, "-publish")
+		p.must(t, "-check")
+	})
+
+	t.Run("an event without an example", func(t *testing.T) {
+		example := filepath.Join(p.dir, "events/post/examples/parcel.sent.v1.json")
+		if err := os.Remove(example); err != nil {
+			t.Fatal(err)
+		}
+		if out, ok := p.generate(t); ok || !strings.Contains(out, "parcel.sent v1 has no example: write a whole event to events/post/examples/parcel.sent.v1.json") {
+			t.Errorf("got %v: %s", ok, out)
+		}
+		p.write(t, "events/post/examples/parcel.sent.v1.json", "{}\n")
+	})
+
+	t.Run("documents are made again", func(t *testing.T) {
+		p.edit(t, "events/asyncapi.json", `"parcel.sent"`, `"parcel.gone"`)
+		if out, ok := p.generate(t, "-check"); ok || !strings.Contains(out, "events/asyncapi.json is not what the contracts say: run `make generate`") {
+			t.Errorf("got %v: %s", ok, out)
+		}
+		p.must(t)
 		p.must(t, "-check")
 	})
 

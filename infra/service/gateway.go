@@ -15,8 +15,8 @@ import (
 // for a sign-in. Behind them, without authorizer, ANY on the base and below goes to
 // the same function, so that an unknown path or method is answered by the service with
 // its problem document and not by the gateway with its own. One service answers so for
-// what is below no base at all. Where a GET asks for a sign-in its HEAD is a route too,
-// or it would come that other way, without a caller.
+// what is below no base at all. A GET's HEAD is a route too, or it would come by
+// that other way, without a caller.
 //
 // The authorizer belongs to the service: one shared by all would make their stacks
 // depend on each other, and its name must be unique within the API.
@@ -42,12 +42,11 @@ func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 	})
 	b.gatewayMayInvoke("GatewayMayInvoke", live, "*/*"+b.Base+"*")
 
-	routes := append([]Route{
-		Public("GET", "/openapi.json"), Public("HEAD", "/openapi.json"), Public("ANY", ""), Public("ANY", "/{proxy+}"),
-	}, b.Routes...)
-	for _, r := range b.Routes {
-		if r.Method == "GET" && r.SignedIn {
-			routes = append(routes, SignedIn("HEAD", r.Path))
+	routes := append([]Route{Public("GET", "/openapi.json"), Public("ANY", ""), Public("ANY", "/{proxy+}")}, b.Routes...)
+	for _, r := range routes {
+		if r.Method == "GET" {
+			r.Method = "HEAD"
+			routes = append(routes, r)
 		}
 	}
 	target := awscdk.Fn_Join(jsii.String("/"), &[]*string{jsii.String("integrations"), integration.Ref()})

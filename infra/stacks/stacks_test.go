@@ -623,7 +623,6 @@ func TestRoutes(t *testing.T) {
 
 		"GET /health":               anyone,
 		"GET /health/openapi.json":  anyone,
-		"HEAD /health/openapi.json": anyone,
 		"ANY /health":               anyone,
 		"ANY /health/{proxy+}":      anyone,
 		"$default":                  anyone, // so that a path of no service is answered as all others are

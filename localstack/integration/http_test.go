@@ -376,19 +376,3 @@ func crossOrigin(t *testing.T, p *platform) {
 		t.Errorf("preflight: %d %v", resp.Status, resp.Header)
 	}
 }
-
-func balancer(t *testing.T, p *platform) {
-	if p.outputs.ALBURL == "" || p.outputs.Endpoint == "" {
-		t.Skip("the load balancer is reached from inside its network only")
-	}
-	inside := shop.New(p.outputs.ALBURL)
-	defer inside.Close()
-	for _, collection := range []string{"users", "products", "stock", "orders", "payments", "notifications"} {
-		if resp := ask(t, inside, http.MethodGet, "/api/"+collection+"/openapi.json", nil, nil); resp.Status != http.StatusOK {
-			t.Errorf("%s: %d %s", collection, resp.Status, resp.Body)
-		}
-	}
-	if resp := ask(t, inside, http.MethodGet, "/nothing", nil, nil); resp.Status != http.StatusNotFound {
-		t.Errorf("nobody's path: %d", resp.Status)
-	}
-}

@@ -30,6 +30,7 @@ type platform struct {
 	cast    *cast.Platform
 	outputs outputs.Outputs
 	anyone  *shop.Client
+	inside  *shop.Client // behind the gateway; nil where that cannot be reached
 	admin   *shop.Client
 	pool    *pool.Pool
 
@@ -59,7 +60,11 @@ func connected(t *testing.T, connect func(context.Context, cast.Watch) (*cast.Pl
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	return &platform{cast: c, outputs: c.Outputs, anyone: c.Anyone, admin: c.Admin, pool: c.Pool, opening: map[string]int{}}
+	p := &platform{cast: c, outputs: c.Outputs, anyone: c.Anyone, admin: c.Admin, pool: c.Pool, opening: map[string]int{}}
+	if c.Outputs.Endpoint != "" { // on AWS the load balancer answers its own network only
+		p.inside = c.Anyone.At(c.Outputs.ALBURL)
+	}
+	return p
 }
 
 // scope is what the tests made, for the audit.

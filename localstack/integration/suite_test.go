@@ -68,10 +68,11 @@ func (p *platform) flows(t *testing.T, without ...string) {
 	}
 }
 
-// TestPlatform has five parts, and their order matters: what is killed in the
+// TestPlatform has six parts, and their order matters: what is killed in the
 // second would delay the tests of the first, what is taken away in the third is probed
-// in peace, the fourth is what an operator does after such a day, one thing at a time,
-// and the last looks at the whole once nothing moves any more.
+// in peace, the fourth has to itself what stands between the services, the fifth is what
+// an operator does after such a day, one thing at a time, and the last looks at the
+// whole once nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 
@@ -101,6 +102,19 @@ func TestPlatform(t *testing.T) {
 			t.Skip("the load balancer is not ours to break")
 		}
 		lostService(t, p)
+	})
+
+	t.Run("between the services", func(t *testing.T) {
+		if p.inside == nil {
+			t.Skip("the load balancer is reached, and led astray, from inside its network only")
+		}
+		lb := findBalancer(t, p)
+		t.Run("both modes of headers", func(t *testing.T) { headerModes(t, p, lb) })
+		for _, service := range []string{"users", "catalog"} {
+			t.Run("orders without "+service, func(t *testing.T) { outage(t, p, lb, service) })
+			t.Run("orders with a slow "+service, func(t *testing.T) { slowness(t, p, lb, service) })
+		}
+		t.Run("orders while others are killed", func(t *testing.T) { killedNeighbours(t, p) })
 	})
 
 	t.Run("operated", func(t *testing.T) {

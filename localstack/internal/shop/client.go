@@ -147,6 +147,9 @@ func (c *Client) Do(ctx context.Context, r Request) (*Response, error) {
 	for name, values := range r.Header {
 		req.Header[http.CanonicalHeaderKey(name)] = values
 	}
+	if host := req.Header.Get("Host"); host != "" {
+		req.Host = host
+	}
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return nil, err // says method and address itself

@@ -34,7 +34,6 @@ func (p *platform) listen(t *testing.T) {
 
 // judgeEvents holds all that was published while the suite ran to the contracts.
 func (p *platform) judgeEvents(t *testing.T) {
-	t.Helper()
 	if p.tap == nil {
 		return
 	}

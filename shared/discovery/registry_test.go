@@ -198,7 +198,9 @@ func TestCloudMapAtEndpoint(t *testing.T) {
 	if endpoint == "" {
 		t.Skip("DYNAMODB_ENDPOINT is not set: no local endpoint is running")
 	}
-	source := discovery.CloudMap(awsclient.Config(awsEnv(endpoint), "SERVICEDISCOVERY"), "no-such-namespace", "dev.internal")
+	cfg := awsclient.Config(awsEnv(endpoint), "SERVICEDISCOVERY")
+	defer cfg.HTTPClient.(*http.Client).CloseIdleConnections()
+	source := discovery.CloudMap(cfg, "no-such-namespace", "dev.internal")
 	_, err := source.Lookup(t.Context(), service, 0)
 	if err != nil && strings.Contains(err.Error(), "InternalFailure") {
 		t.Skip("this endpoint has no registry")

@@ -68,11 +68,11 @@ func (p *platform) flows(t *testing.T, without ...string) {
 	}
 }
 
-// TestPlatform has six parts, and their order matters: what is killed in the second
+// The order of TestPlatform's parts matters: what is killed in the second
 // would delay the tests of the first, the tests of the third have to themselves what
 // stands between the services, what is taken away in the fourth is probed in peace, the
-// fifth is what an operator does after such a day, one thing at a time, and the last
-// looks at the whole, and at all events, once nothing moves any more.
+// events of all these are looked at before an operator's are among them that should not
+// be, and the last looks at the whole once nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 	p.listen(t)
@@ -118,6 +118,8 @@ func TestPlatform(t *testing.T) {
 		lostService(t, p)
 	})
 
+	t.Run("events keep their contracts", p.judgeEvents)
+
 	t.Run("operated", func(t *testing.T) {
 		if p.outputs.Endpoint == "" {
 			t.Skip("the queues and tables are ours to look at only here")
@@ -127,7 +129,6 @@ func TestPlatform(t *testing.T) {
 	})
 
 	t.Run("invariants", p.audit)
-	t.Run("events keep their contracts", p.judgeEvents)
 }
 
 // audit looks at everything that the tests made, and waits until it is at rest.

@@ -20,7 +20,7 @@ func ordersService(_ awscdk.Stack, c Config) service.Props {
 			service.SignedIn("POST", "/{id}/cancellation"),
 			service.SignedIn("GET", "/{id}/history"),
 		},
-		CallsServices: true, // prices come from the catalog
+		CallsServices: true, // prices come from the catalog, and users knows who is a customer
 		API:           service.Function{Env: map[string]*string{"PAYMENT_PROVIDER": jsii.String(provider(c))}},
 		Schedules: []service.Schedule{{
 			Name:  "sweeper",

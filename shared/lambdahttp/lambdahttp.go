@@ -9,7 +9,8 @@
 //
 // Callers must keep: the handler answers everything itself, also its panics (an
 // httpkit.Router does); the caller's identity is in the request's context, from
-// the claims of the gateway's JWT authorizer and nowhere else.
+// the claims of the gateway's JWT authorizer and nowhere else. A balancer has no
+// authorizer: behind it package auth finds out who asks.
 package lambdahttp
 
 import (

@@ -140,6 +140,41 @@ func TestALBMultiValue(t *testing.T) {
 }
 
 // TestClaimsOfALoadBalancer: nothing verified them.
+// TestALBModes sends one request as a balancer does in each of its modes: with the last
+// value of what is repeated, or with all of them. Bodies that are no text, or that are
+// compressed, come in base64 in both.
+func TestALBModes(t *testing.T) {
+	const frame = `{"requestContext":{"elb":{"targetGroupArn":"arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/orders/0123"}},"httpMethod":"POST","path":"/api/orders/a%2Fb",`
+	single := frame + `"queryStringParameters":{"q":"tea%26cake"},"headers":{"authorization":"Bearer b","content-type":"application/json"},`
+	multi := frame + `"multiValueQueryStringParameters":{"q":["mug","tea%26cake"]},"multiValueHeaders":{"authorization":["Bearer a","Bearer b"],"content-type":["application/json"]},`
+	odd := "{\"name\":\"\xff\"}"
+	bodies := map[string]string{
+		`"body":"{\"name\":\"é\"}","isBase64Encoded":false}`:                                      `{"name":"é"}`,
+		`"body":"` + base64.StdEncoding.EncodeToString([]byte(odd)) + `","isBase64Encoded":true}`: odd,
+		`"body":"","isBase64Encoded":false}`:                                                      "",
+		`"isBase64Encoded":false}`:                                                                "",
+	}
+	for rest, body := range bodies {
+		for mode, want := range map[string]struct {
+			query, tokens []string
+		}{
+			single: {[]string{"tea&cake"}, []string{"Bearer b"}},
+			multi:  {[]string{"mug", "tea&cake"}, []string{"Bearer a", "Bearer b"}},
+		} {
+			got := capture(t, []byte(mode+rest))
+			if got.Body != body || got.Length != int64(len(body)) || got.Path != "/api/orders/a/b" || got.Method != "POST" {
+				t.Errorf("%s%s: %+v", mode, rest, got)
+			}
+			if diff := cmp.Diff(want.query, got.Query["q"]); diff != "" {
+				t.Errorf("query (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(want.tokens, got.Header["Authorization"]); diff != "" {
+				t.Errorf("authorization (-want +got):\n%s", diff)
+			}
+		}
+	}
+}
+
 // TestALBBoth has the fields of both modes, as the local endpoint sends them.
 func TestALBBoth(t *testing.T) {
 	multi := `"multiValueHeaders":{"host":["a"],"accept":["text/plain","application/json"],"Accept":["*/*"]},"multiValueQueryStringParameters":{"q":["1","2"]}`

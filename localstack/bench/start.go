@@ -160,5 +160,6 @@ func environment(service, address string) []string {
 		"ALB_URL=" + endpoint,
 		"PAYMENT_PROVIDER=sandbox",
 		"PROVIDER_TIMEOUT=12s",
+		"SERVICES=order-service,status-service",
 	}
 }

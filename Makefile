@@ -97,11 +97,13 @@ test-endpoint: $(TALLY) | preflight
 
 # On AWS where a stage is named, here otherwise. What to do reaches the program as
 # make passes on its own variables, in the environment; a $ in it is written $$.
-OPERATE := redrive
+OPERATE := redrive replay
 .PHONY: $(OPERATE)
 $(OPERATE): export TRADEWIND_STAGE = $(if $(filter command environment,$(origin STAGE)),$(STAGE))
 redrive: .local/bin/operate ## Dead letters back to where they should have been processed (QUEUE=inventory, FILTER=cause=…, EDIT=command, DRY_RUN=1 lists, STAGE= on AWS)
 	@.local/bin/operate redrive
+replay: .local/bin/operate ## Archived events to consumers once more (FROM=2h or a time, TO=, EVENT=order.created, CONSUMER=inventory, STAGE= on AWS)
+	@.local/bin/operate replay
 
 .PHONY: bench
 bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)
@@ -317,5 +319,4 @@ clean: ## Remove what was built; installed tools and a running endpoint's state 
 ## later: ## storm ## an order storm with processes killed on the way, invariants checked after it
 ## later: ## logs ## follow the functions' logs
 ## later: ## token ## an access token of a test user
-## later: ## replay ## archived events once more
 ## later: ## new-service ## a new service that builds and passes its tests as it is

@@ -61,6 +61,8 @@ type world struct {
 	names     []string     // of the consumers, sorted
 	stream    []table.Item // what was written to the tables, and is not published yet
 	queue     []*delivery
+	archive   []*delivery // everything that was ever in a queue
+	tables    map[string]*tabletest.Memory
 	dead      []*delivery
 	log       []string // what happened, for whoever reads a failure
 
@@ -103,9 +105,10 @@ func (everybody) Open(context.Context, string) (bool, error) { return true, nil 
 
 // newWorld returns the platform with one product in stock, everything delivered.
 func newWorld() *world {
-	w := &world{}
+	w := &world{tables: map[string]*tabletest.Memory{}}
 	tbl := func(service string) *table.Table {
-		return table.New(&mortal{&tabletest.Memory{}, w, service})
+		w.tables[service] = &tabletest.Memory{}
+		return table.New(&mortal{w.tables[service], w, service})
 	}
 	books := tabletest.New() // the provider outlives our processes
 	w.orders = orderstest.New(tbl("orders"), prices{}, everybody{}, orderTimeout, time.Now)
@@ -193,7 +196,8 @@ func (w *world) enqueueDetail(eventID, eventType string, version int, detail []b
 	body := must(json.Marshal(map[string]any{"version": "0", "id": eventID, "detail-type": eventType, "detail": json.RawMessage(detail)}))
 	for _, name := range w.names {
 		if w.consumers[name].Handles(eventType, version) {
-			w.queue = append(w.queue, &delivery{consumer: name, eventID: eventID, eventType: eventType, version: version, body: string(body)})
+			d := &delivery{consumer: name, eventID: eventID, eventType: eventType, version: version, body: string(body)}
+			w.queue, w.archive = append(w.queue, d), append(w.archive, d)
 		}
 	}
 }

@@ -123,7 +123,7 @@ func (b *builder) consumer(s *Service) {
 			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("events.amazonaws.com"), nil)},
 			Actions:    jsii.Strings("sqs:SendMessage"),
 			Resources:  &[]*string{queue.QueueArn()},
-			Conditions: &map[string]interface{}{"ArnEquals": map[string]*string{"aws:SourceArn": rule.AttrArn()}},
+			Conditions: &map[string]interface{}{"ArnLike": map[string][]*string{"aws:SourceArn": {rule.AttrArn(), b.replays()}}},
 		}))
 	}
 
@@ -139,8 +139,19 @@ func (b *builder) consumer(s *Service) {
 	})
 }
 
+// replays matches the rules that a replay of archived events to this service makes for
+// its time; the tool that replays names them so.
+func (b *builder) replays() *string {
+	return b.stack.FormatArn(&awscdk.ArnComponents{
+		Service:      jsii.String("events"),
+		Resource:     jsii.String("rule"),
+		ResourceName: awscdk.Fn_Join(jsii.String(""), &[]*string{b.param(param.BusName), jsii.String("/"), b.physical("replay"), jsii.String("-*")}),
+	})
+}
+
 // pattern matches any of the events. Types are unique over all publishers, so the
-// cross product of sources and types holds no event nobody asked for.
+// cross product of sources and types holds no event nobody asked for. A replay is not
+// for everybody: it brings rules of its own to those it is for.
 func pattern(events []Event) map[string]interface{} {
 	var sources, types []string
 	for _, e := range events {
@@ -151,6 +162,7 @@ func pattern(events []Event) map[string]interface{} {
 	return map[string]interface{}{
 		"source":      slices.Compact(sources),
 		"detail-type": slices.Compact(types),
+		"replay-name": []interface{}{map[string]interface{}{"exists": false}},
 	}
 }
 

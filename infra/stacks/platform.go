@@ -61,7 +61,7 @@ func newPlatform(stack awscdk.Stack, c Config) platform {
 }
 
 // events is the bus, and an archive of all that passed so that it can be replayed.
-// The archive keeps less than a consumer's inbox remembers (30 days), or a replay
+// The archive keeps less than a consumer's inbox remembers (package inbox), or a replay
 // would take effect twice.
 func (p *platform) events(stage string) {
 	bus := awsevents.NewEventBus(p.stack, jsii.String("Bus"), &awsevents.EventBusProps{

@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"tradewind/events/contracts"
+	"tradewind/shared/inbox"
 )
 
 func TestStacks(t *testing.T) {
@@ -542,6 +544,9 @@ func TestRules(t *testing.T) {
 				}
 				got[stack] = texts(r.at("EventPattern", "detail-type"))
 				gotSources[stack] = texts(r.at("EventPattern", "source"))
+				if r.at("EventPattern", "replay-name", 0, "exists") != false {
+					t.Errorf("%s gets the events of every replay", stack)
+				}
 				for _, target := range r.at("Targets").([]any) {
 					to := resource{Properties: target.(map[string]any)}
 					dlq := ref(to.at("DeadLetterConfig", "Arn"))
@@ -549,7 +554,7 @@ func TestRules(t *testing.T) {
 						t.Errorf("%s: what %v does not take is lost", stack, tpl.describe(to.at("Arn")))
 					}
 					for _, queue := range []string{ref(to.at("Arn")), dlq} {
-						if !tpl.letsIn(queue, id) {
+						if !tpl.letsIn(queue, id, stack) {
 							t.Errorf("%s: %s does not let its rule in", stack, queue)
 						}
 					}
@@ -565,15 +570,19 @@ func TestRules(t *testing.T) {
 	})
 }
 
-// letsIn says whether EventBridge may send to the queue for this rule and for no other.
-func (t template) letsIn(queue, rule string) bool {
+// letsIn says whether EventBridge may send to the queue for this rule, for those of a
+// replay to the service, and for no other.
+func (t template) letsIn(queue, rule, service string) bool {
 	allowed := 0
 	for _, s := range t.queuePolicy(queue) {
 		if s["Effect"] != "Allow" {
 			continue
 		}
-		condition := resource{Properties: s}.at("Condition", "ArnEquals", "aws:SourceArn")
-		if s["Action"] != "sqs:SendMessage" || ref(condition) != rule {
+		sources := resource{Properties: s}
+		const replays = "arn:{AWS::Partition}:events:{AWS::Region}:{AWS::AccountId}:rule/{platform/bus-name}/tradewind-" + stage + "-"
+		if s["Action"] != "sqs:SendMessage" || ref(sources.at("Condition", "ArnLike", "aws:SourceArn", 0)) != rule ||
+			t.describe(sources.at("Condition", "ArnLike", "aws:SourceArn", 1)) != replays+service+"-replay-*" ||
+			len(sources.at("Condition", "ArnLike", "aws:SourceArn").([]any)) != 2 {
 			return false
 		}
 		allowed++
@@ -909,17 +918,29 @@ func TestPoolKeys(t *testing.T) {
 }
 
 // Every event that passes can be replayed, but not after the consumers' inboxes have
-// forgotten it (30 days).
+// forgotten it, also where it waits in a queue and in a dead-letter queue first.
 func TestArchive(t *testing.T) {
+	var archived, queued, dead time.Duration
 	n := 0
 	for _, a := range onAWS()["platform"].of("AWS::Events::Archive") {
 		n++
-		if days := a.at("RetentionDays").(float64); days == 0 || days >= 30 {
-			t.Errorf("kept for %v days", days)
+		archived = time.Duration(a.at("RetentionDays").(float64)) * 24 * time.Hour
+	}
+	for _, tpl := range onAWS() {
+		for _, q := range tpl.of("AWS::SQS::Queue") {
+			kept := time.Duration(q.at("MessageRetentionPeriod").(float64)) * time.Second
+			if strings.HasSuffix(q.at("QueueName").(string), "-dlq") {
+				dead = max(dead, kept)
+			} else {
+				queued = max(queued, kept)
+			}
 		}
 	}
-	if n != 1 {
-		t.Errorf("%d archives", n)
+	if n != 1 || archived == 0 {
+		t.Errorf("%d archives, which keep events for %v", n, archived)
+	}
+	if oldest := archived + queued + dead; oldest >= inbox.Lifetime {
+		t.Errorf("an event may be %v old when it is handled again, an inbox knows it for %v", oldest, inbox.Lifetime)
 	}
 }
 

@@ -134,7 +134,7 @@ func (o operator) publish(t *testing.T, source, eventType string, details []stri
 		var entries []types.PutEventsRequestEntry
 		for _, detail := range details[begin:min(begin+10, len(details))] {
 			entries = append(entries, types.PutEventsRequestEntry{
-				EventBusName: aws.String("tradewind-local"), Source: &source, DetailType: &eventType, Detail: aws.String(detail),
+				EventBusName: aws.String(bus), Source: &source, DetailType: &eventType, Detail: aws.String(detail),
 			})
 		}
 		group.Go(func() error {

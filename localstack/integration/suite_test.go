@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"testing"
+	"time"
 
 	"tradewind/localstack/internal/audit"
 	"tradewind/localstack/internal/fnproc"
@@ -76,6 +77,11 @@ func (p *platform) flows(t *testing.T, without ...string) {
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 	p.listen(t)
+	began := time.Now()
+	var sales *projection
+	if p.outputs.Endpoint != "" {
+		sales = p.project(t, "sales")
+	}
 
 	t.Run("contract", func(t *testing.T) { p.flows(t) })
 
@@ -125,6 +131,8 @@ func TestPlatform(t *testing.T) {
 			t.Skip("the queues and tables are ours to look at only here")
 		}
 		o := newOperator(t, p)
+		t.Run("a replay of the day changes nothing, and fills what is new", func(t *testing.T) { replayed(t, o, began, sales) })
+		t.Run("a replay reaches whom it names", func(t *testing.T) { reaches(t, o, began) })
 		t.Run("poison is put away, mended and sent back", func(t *testing.T) { poison(t, o) })
 	})
 

@@ -14,8 +14,9 @@ import (
 	"tradewind/shared/table"
 )
 
-// lifetime outlasts queue, dead-letter queue and a replay from the archive.
-const lifetime = 30 * 24 * time.Hour
+// Lifetime is how long an event is known. It outlasts a replay from the archive (14
+// days) that waits in the queue (4) and in the dead-letter queue (14).
+const Lifetime = 35 * 24 * time.Hour
 
 // Inbox keeps the records of a consumer in its service's table.
 type Inbox struct{ now func() time.Time }
@@ -45,7 +46,7 @@ func (g *guard) Record(any) (table.Op, error) {
 	return table.CreateOrRenew(record{
 		Key:       table.Key{PK: table.Prefixed("INBOX", g.eventID), SK: "INBOX"},
 		HandledAt: now.UTC().Format(time.RFC3339),
-		ExpiresAt: now.Add(lifetime).Unix(),
+		ExpiresAt: now.Add(Lifetime).Unix(),
 	}, now, table.ErrDone), nil
 }
 

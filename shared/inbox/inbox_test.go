@@ -45,9 +45,9 @@ func TestOnce(t *testing.T) {
 			t.Errorf("another event: %v", err)
 		}
 		// Longer than queue, dead-letter queue and archive keep an event.
-		now = now.Add(30 * 24 * time.Hour)
+		now = now.Add(inbox.Lifetime)
 		if err := handle("evt_1", 4); !errors.Is(err, table.ErrDone) {
-			t.Errorf("duplicate after 30 days: got %v, want %v", err, table.ErrDone)
+			t.Errorf("duplicate at the end of its life: got %v, want %v", err, table.ErrDone)
 		}
 		if n := effects(t, tbl); n != 2 {
 			t.Errorf("%d effects, want 2", n)

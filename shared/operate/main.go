@@ -1,6 +1,7 @@
 // Command operate is what an operator runs against a deployed stage of the platform:
 //
 //	operate redrive    dead letters back to where they should have been processed
+//	operate replay     archived events to consumers once more
 //
 // What to do comes as environment variables, as the Makefile's targets of the same
 // names pass them on. Which stage is meant says TRADEWIND_STAGE; without it, the
@@ -11,24 +12,30 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"syscall"
 
 	"tradewind/shared/operate/internal/redrive"
+	"tradewind/shared/operate/internal/replay"
 	"tradewind/shared/operate/internal/stage"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := run(ctx, os.Args[1:], os.Getenv); err != nil {
-		fmt.Fprintln(os.Stderr, "error:", err)
-		if errors.Is(err, context.Canceled) {
-			os.Exit(130)
-		}
-		os.Exit(1)
+	err := run(ctx, os.Args[1:], os.Getenv)
+	stop()
+	if err == nil {
+		return
 	}
+	fmt.Fprintln(os.Stderr, "error:", err)
+	if errors.Is(err, context.Canceled) {
+		os.Exit(130)
+	}
+	os.Exit(1)
 }
 
 func run(ctx context.Context, args []string, getenv func(string) string) error {
@@ -38,9 +45,14 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 				Queue: getenv("QUEUE"), Filter: getenv("FILTER"), Edit: getenv("EDIT"), DryRun: getenv("DRY_RUN") == "1",
 			}, getenv, os.Stdout, os.Stderr)
 		},
+		"replay": func(s *stage.Stage) error {
+			return replay.Main(ctx, s, replay.Options{
+				From: getenv("FROM"), To: getenv("TO"), Event: getenv("EVENT"), Consumer: getenv("CONSUMER"),
+			}, os.Stdout, os.Stderr)
+		},
 	}
 	if len(args) != 1 || commands[args[0]] == nil {
-		return errors.New("usage: operate redrive")
+		return fmt.Errorf("usage: operate %s", strings.Join(slices.Sorted(maps.Keys(commands)), "|"))
 	}
 	s, err := stage.Open(getenv)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	apitypes "github.com/aws/aws-sdk-go-v2/service/apigatewayv2/types"
 	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
 	elbtypes "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2/types"
+	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
 	ssmtypes "github.com/aws/aws-sdk-go-v2/service/ssm/types"
 
@@ -73,6 +74,29 @@ func Targets(ctx context.Context, cfg aws.Config, stacks cdk.Outputs) (int, erro
 		n++
 	}
 	return n, nil
+}
+
+// archiveDays is how long events can be replayed, as on AWS.
+const archiveDays = 14
+
+// Archive keeps what passes a bus, so that it can be replayed; the endpoint refuses a
+// template with an archive. No bus, nothing to do.
+func Archive(ctx context.Context, cfg aws.Config, bus string) error {
+	if bus == "" {
+		return nil
+	}
+	client := eventbridge.NewFromConfig(cfg)
+	found, err := client.DescribeEventBus(ctx, &eventbridge.DescribeEventBusInput{Name: &bus})
+	if err != nil {
+		return fmt.Errorf("archive the events of %s: %w", bus, err)
+	}
+	_, err = client.CreateArchive(ctx, &eventbridge.CreateArchiveInput{
+		ArchiveName: &bus, EventSourceArn: found.Arn, RetentionDays: aws.Int32(archiveDays),
+	})
+	if err != nil {
+		return fmt.Errorf("archive the events of %s: %w", bus, err)
+	}
+	return nil
 }
 
 // CORS gives the HTTP API the cross-origin rules its template asks for; the endpoint

@@ -96,3 +96,18 @@ func TestCORS(t *testing.T) {
 		}
 	}
 }
+
+func TestArchive(t *testing.T) {
+	cfg, asked := record(t, `{"Arn": "arn:aws:events:us-east-1:000000000000:event-bus/tradewind-local"}`)
+	if err := mend.Archive(t.Context(), cfg, ""); err != nil || len(*asked) > 0 {
+		t.Errorf("without a bus: %v, asked %q", err, *asked)
+	}
+	if err := mend.Archive(t.Context(), cfg, "tradewind-local"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"ArchiveName":"tradewind-local"`, `"EventSourceArn":"arn:aws:events:us-east-1:000000000000:event-bus/tradewind-local"`, `"RetentionDays":14`} {
+		if len(*asked) != 2 || !strings.Contains((*asked)[1], want) {
+			t.Errorf("asked %q, want %q", *asked, want)
+		}
+	}
+}

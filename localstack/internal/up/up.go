@@ -254,8 +254,11 @@ func (r *run) deploy(ctx context.Context, log string, _ func(string)) (string, e
 }
 
 func (r *run) mend(ctx context.Context, _ string, _ func(string)) (string, error) {
-	api := r.stacks[stacks+"platform"]["ApiId"]
-	if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", api); err != nil {
+	platform := r.stacks[stacks+"platform"]
+	if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", platform["ApiId"]); err != nil {
+		return "", err
+	}
+	if err := mend.Archive(ctx, r.aws(), platform["BusName"]); err != nil {
 		return "", err
 	}
 	n, err := mend.Targets(ctx, r.aws(), r.stacks)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -384,4 +385,33 @@ func TestMailServerDown(t *testing.T) {
 			t.Errorf("got %+v after %d attempts", n, w.mails.Load())
 		}
 	})
+}
+
+// A replay brings everything once more, after two weeks and in another order: nobody
+// gets a mail, and nothing is stored.
+func TestReplay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld()
+		all := []message{registered, updated, created, confirmed, cancelled, refunded, depleted, deleted}
+		w.settle(t, all...)
+		mails, stored := w.mails.Load(), fmt.Sprint(plain(t, w.memory.Items()))
+		time.Sleep(14 * 24 * time.Hour)
+		slices.Reverse(all)
+		w.settle(t, all...)
+		if n := w.mails.Load(); n != mails || mails == 0 {
+			t.Errorf("%d mails, %d before the replay", n, mails)
+		}
+		if now := fmt.Sprint(plain(t, w.memory.Items())); now != stored {
+			t.Errorf("stored after the replay:\n%s\nbefore:\n%s", now, stored)
+		}
+	})
+}
+
+func plain(t *testing.T, items []table.Item) []map[string]any {
+	t.Helper()
+	var all []map[string]any
+	if err := attributevalue.UnmarshalListOfMaps(items, &all); err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -27,6 +27,7 @@ import (
 	"tradewind/events"
 	"tradewind/functions/notifications"
 	"tradewind/shared/apperr"
+	"tradewind/shared/inbox"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
@@ -71,12 +72,10 @@ func (s *Store) SaveContact(ctx context.Context, c notifications.Contact) error 
 	return s.apart(ctx, op)
 }
 
-// claimLifetime outlasts queue, dead-letter queue and a replay from the archive.
-const claimLifetime = 30 * 24 * time.Hour
-
-// Claim implements notifications.Store.
+// Claim implements notifications.Store. It stands for as long as the event that it is
+// made for can come again.
 func (s *Store) Claim(ctx context.Context, id string, at time.Time) error {
-	return s.apart(ctx, table.Create(claim{claimKey(id), at, at.Add(claimLifetime).Unix()}, notifications.ErrClaimed))
+	return s.apart(ctx, table.Create(claim{claimKey(id), at, at.Add(inbox.Lifetime).Unix()}, notifications.ErrClaimed))
 }
 
 // Claimed implements notifications.Store.

@@ -119,6 +119,21 @@ func (s *Stage) QueueURL(ctx context.Context, service, part string) (string, err
 	return aws.ToString(out.QueueUrl), nil
 }
 
+// QueueARN returns the ARN of a service's queue.
+func (s *Stage) QueueARN(ctx context.Context, service, part string) (string, error) {
+	url, err := s.QueueURL(ctx, service, part)
+	if err != nil {
+		return "", err
+	}
+	out, err := sqs.NewFromConfig(s.Config).GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{
+		QueueUrl: &url, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn},
+	})
+	if err != nil {
+		return "", fmt.Errorf("look at queue %s: %w", s.Resource(service, part), err)
+	}
+	return out.Attributes[string(types.QueueAttributeNameQueueArn)], nil
+}
+
 // Services returns the names of the services, which each have a relay.
 func (s *Stage) Services(ctx context.Context) ([]string, error) {
 	names, err := s.Queues(ctx)

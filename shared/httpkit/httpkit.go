@@ -12,6 +12,7 @@
 package httpkit
 
 import (
+	"cmp"
 	"encoding/json"
 	"log/slog"
 	"maps"
@@ -94,6 +95,7 @@ type Router struct {
 	mux      *http.ServeMux
 	log      *slog.Logger
 	patterns []string
+	pages    map[string]string // media types of what is no JSON, by path
 }
 
 // NewRouter returns a router without routes. It logs one line per request.
@@ -108,6 +110,23 @@ func NewRouter(log *slog.Logger) *Router {
 func (rt *Router) Handle(pattern string, h Handler) {
 	rt.patterns = append(rt.patterns, pattern)
 	rt.handle(pattern, h)
+}
+
+// Page serves what is fixed when the program is built and is for people or tools to
+// read, of a media type of its own. Scripts and styles of an HTML page are its own too:
+// it loads nothing, from nowhere.
+func (rt *Router) Page(path, media, body string) {
+	if rt.pages == nil {
+		rt.pages = map[string]string{}
+	}
+	rt.pages[path] = media
+	answer := Answer{Status: http.StatusOK, Body: []byte(body), Header: http.Header{
+		"Content-Type":            {media + "; charset=utf-8"},
+		"Cache-Control":           {"public, max-age=300"},
+		"X-Content-Type-Options":  {"nosniff"},
+		"Content-Security-Policy": {"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
+	}}
+	rt.Handle("GET "+path, func(*http.Request) (Answer, error) { return answer, nil })
 }
 
 // Logger returns what the router logs to.
@@ -164,8 +183,8 @@ func (rt *Router) route(res *response, r *http.Request) {
 			res.err = apperr.New(apperr.Internal, "internal", "panic")
 		}
 	}()
-	if !acceptsJSON(r) {
-		res.err = status(http.StatusNotAcceptable, "not_acceptable", "This API answers with application/json.")
+	if page := rt.pages[r.URL.Path]; !accepts(r, page) {
+		res.err = status(http.StatusNotAcceptable, "not_acceptable", "This resource is answered with "+cmp.Or(page, "application/json")+".")
 		return
 	}
 	rt.mux.ServeHTTP(res, r)
@@ -214,21 +233,37 @@ func (rt *Router) logRequest(r *http.Request, status int, err error, took time.D
 	rt.log.LogAttrs(r.Context(), level, "request", attrs...)
 }
 
-// acceptsJSON reports whether the client takes what we send. A missing header
-// takes anything (RFC 9110, 12.5.1).
-func acceptsJSON(r *http.Request) bool {
+// accepts reports whether the client takes what we send: JSON, or a page's media type.
+// A missing header takes anything (RFC 9110, 12.5.1).
+func accepts(r *http.Request, page string) bool {
 	accept := r.Header.Values("Accept")
 	if len(accept) == 0 {
 		return true
 	}
 	for part := range strings.SplitSeq(strings.Join(accept, ","), ",") {
 		media, params, _ := strings.Cut(part, ";")
-		switch strings.ToLower(strings.TrimSpace(media)) {
-		case "*/*", "application/*", "application/json", "application/problem+json", "application/health+json", "application/yaml", "":
-			if q, ok := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=0"); !ok || strings.Trim(q, ".0") != "" {
-				return true
-			}
+		if !covers(strings.ToLower(strings.TrimSpace(media)), page) {
+			continue
 		}
+		if q, ok := strings.CutPrefix(strings.ReplaceAll(params, " ", ""), "q=0"); !ok || strings.Trim(q, ".0") != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// covers reports whether what we send is in a range of media types.
+func covers(media, page string) bool {
+	if media == "*/*" || media == "" {
+		return true
+	}
+	if page != "" {
+		kind, any := strings.CutSuffix(media, "*")
+		return media == page || any && strings.HasPrefix(page, kind)
+	}
+	switch media {
+	case "application/*", "application/json", "application/problem+json", "application/health+json", "application/yaml":
+		return true
 	}
 	return false
 }

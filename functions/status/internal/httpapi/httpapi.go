@@ -4,6 +4,8 @@
 // GET /health says it for all services, each by the last probe of it; it asks none of
 // them. The service's own /health/live and /health/ready are the load balancer's and
 // the prober's business and are not there for who comes through the gateway.
+//
+// Below /docs it serves what the platform publishes for people and tools to read.
 package httpapi
 
 import (
@@ -27,6 +29,8 @@ func Routes(m *status.Monitor, log *slog.Logger) *httpkit.Router {
 	rt := httpkit.NewRouter(log)
 	rt.Handle("GET /health", report(m))
 	rt.Handle("GET /health/openapi.json", httpkit.Document(status.OpenAPI))
+	rt.Page("/docs/events", "text/html", events.Catalogue())
+	rt.Page("/docs/events/asyncapi.json", "application/json", events.AsyncAPI())
 	return rt
 }
 

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"tradewind/localstack/internal/fault"
@@ -37,9 +38,10 @@ func main() {
 	readme := flag.String("readme", "", "`file` whose table is replaced by this run's; the plot goes beside it")
 	flag.Parse()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := run(ctx, p, *dir, *readme, os.Stdout); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, p, *dir, *readme, os.Stdout)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "slow:", err)
 		os.Exit(1)
 	}

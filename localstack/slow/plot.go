@@ -38,8 +38,8 @@ func (d *drawing) add(format string, args ...any) { fmt.Fprintf(d, format+"\n", 
 func (d *drawing) x(second float64) float64 { return left + plotW*second/float64(d.seconds) }
 
 // text writes at a place; anchor is start, middle or end.
-func (d *drawing) text(x, y float64, anchor, colour, text string) {
-	d.add(`<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`, x, y, anchor, colour, text)
+func (d *drawing) text(x, y float64, anchor, text string) {
+	d.add(`<text x="%.1f" y="%.1f" text-anchor="%s" fill="%s">%s</text>`, x, y, anchor, grey, text)
 }
 
 // plot draws the seconds: what was asked, how long it took, and the circuits' states.
@@ -49,7 +49,7 @@ func plot(p plan, seconds []second) []byte {
 	d.add(`<title>Orders while the catalog takes %s to answer</title>`, inSeconds(p.takes))
 	from, to := d.x(p.healthy.Seconds()), d.x((p.healthy + p.slow).Seconds())
 	d.add(`<rect x="%.1f" y="%d" width="%.1f" height="%d" fill="%s" fill-opacity="0.12"/>`, from, top-22, to-from, 3*tall+2*apart+22, grey)
-	d.text((from+to)/2, top-28, "middle", grey, "the catalog answers after "+inSeconds(p.takes))
+	d.text((from+to)/2, top-28, "middle", "the catalog answers after "+inSeconds(p.takes))
 
 	d.rates(top, seconds)
 	d.latencies(top+tall+apart, p, seconds)
@@ -57,9 +57,9 @@ func plot(p plan, seconds []second) []byte {
 
 	bottom := float64(top + 3*tall + 2*apart)
 	for s := 0; s <= len(seconds); s += 10 {
-		d.text(d.x(float64(s)), bottom+18, "middle", grey, fmt.Sprint(s))
+		d.text(d.x(float64(s)), bottom+18, "middle", fmt.Sprint(s))
 	}
-	d.text(left+plotW/2, bottom+35, "middle", grey, "seconds")
+	d.text(left+plotW/2, bottom+35, "middle", "seconds")
 	d.add(`</svg>`)
 	return []byte(d.String())
 }
@@ -77,7 +77,7 @@ func (d *drawing) panel(y float64, title string, legend []entry, ticks []float64
 	d.add(`</text>`)
 	for _, tick := range ticks {
 		d.add(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="%s" stroke-opacity="0.3"/>`, left, width-right, at(tick), at(tick), grey)
-		d.text(left-8, at(tick)+4, "end", grey, label(tick))
+		d.text(left-8, at(tick)+4, "end", label(tick))
 	}
 }
 
@@ -144,7 +144,7 @@ func (d *drawing) latencies(y float64, p plan, seconds []second) {
 	})
 	line := at(p.deadline.Seconds())
 	d.add(`<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="%s" stroke-dasharray="5 4"/>`, left, width-right, line, line, red)
-	d.text(width-right-4, line-5, "end", grey, "deadline "+inSeconds(p.deadline))
+	d.text(width-right-4, line-5, "end", "deadline "+inSeconds(p.deadline))
 	value := func(took time.Duration) float64 {
 		if took == 0 {
 			return -1 // no answer came

@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -92,7 +93,7 @@ func Start(ctx context.Context, c Config) (*Environment, error) {
 			c.Log(in.Bytes())
 		}
 	}()
-	env := append(c.Env[:len(c.Env):len(c.Env)], "AWS_LAMBDA_RUNTIME_API="+listener.Addr().String())
+	env := slices.Concat(c.Env, []string{"AWS_LAMBDA_RUNTIME_API=" + listener.Addr().String()})
 	e.process, err = leash.Start(leash.Spec{Args: []string{c.Program}, Env: env, Stdout: stdout, Stderr: stdout})
 	_ = stdout.Close() // the process has its own
 	if err != nil {

@@ -117,7 +117,7 @@ func TestAllFailed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		probe := &prober{err: errors.New("connection refused")}
 		p := probingPool(probe, "a", "b")
-		if fail(t, p) == fail(t, p) {
+		if first, second := fail(t, p), fail(t, p); first == second {
 			t.Fatal("one failed twice while there was another")
 		}
 		called := map[string]bool{}

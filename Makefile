@@ -210,6 +210,13 @@ cdk.out/local/manifest.json: VALIDATION = CDK_VALIDATION=false
 cdk.out/local/manifest.json: .local/bin/infra .local/stamps/discovery $(call binaries,$(HOST))
 	$(synthesise)
 
+# The templates for AWS in each way of discovery, to be checked and not to be deployed:
+# the binaries are not copied beside them.
+checked := $(patsubst %,cdk.out/check/%/manifest.json,loadbalancer registry dns)
+cdk.out/check/%/manifest.json: CONTEXT = {"stage": "dev", "discovery": "$*", "aws:cdk:disable-asset-staging": true}
+cdk.out/check/%/manifest.json: .local/bin/infra $(call binaries,arm64)
+	$(synthesise)
+
 # Preflight says which Node.js will do; the banner of the CDK's runtime over version
 # 20 would bury the errors.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
@@ -271,8 +278,8 @@ check-comments:
 check-tidy:
 	@go mod tidy -diff
 check-templates: .local/tools/cfn-lint/.installed
-	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@.local/tools/cfn-lint/bin/cfn-lint -- cdk.out/aws/*.template.json
+	@$(SUBMAKE) $(checked)
+	@.local/tools/cfn-lint/bin/cfn-lint -- $(checked:manifest.json=*.template.json)
 check-reproducible:
 	@$(SUBMAKE) $(call binaries,arm64)
 	@$(SUBMAKE) .local/stamps/reproducible

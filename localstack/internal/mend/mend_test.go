@@ -46,6 +46,18 @@ func TestBalancerAddress(t *testing.T) {
 	}
 }
 
+func TestNameServer(t *testing.T) {
+	cfg, asked := record(t, `{"Version": 1}`)
+	if err := mend.NameServer(t.Context(), cfg, "/tradewind/local/network/dns-server", "127.0.0.1:5353"); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"Name":"/tradewind/local/network/dns-server"`, `"Value":"127.0.0.1:5353"`, `"Overwrite":true`} {
+		if len(*asked) != 1 || !strings.Contains((*asked)[0], want) {
+			t.Errorf("asked %q, want %q", *asked, want)
+		}
+	}
+}
+
 func TestTargets(t *testing.T) {
 	cfg, asked := record(t, `<RegisterTargetsResponse><RegisterTargetsResult/></RegisterTargetsResponse>`)
 	n, err := mend.Targets(t.Context(), cfg, cdk.Outputs{

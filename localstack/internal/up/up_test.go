@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -95,7 +96,7 @@ func asked(root, what string) string {
 
 const makefile = `
 tools build synth-local:
-	@echo making $@
+	@echo making $@ $(DISCOVERY)
 	@if [ "$$(cat hang 2>/dev/null)" = $@ ]; then sleep 300; fi
 	@if [ "$$(cat fail 2>/dev/null)" = $@ ]; then echo "cannot make $@"; exit 1; fi
 `
@@ -273,6 +274,34 @@ func TestItStaysUntilItIsInterrupted(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
+	}
+}
+
+// The synthesis is told the way of discovery, and where services are found by name,
+// the zone is served until the end.
+func TestDiscovery(t *testing.T) {
+	root := project(t)
+	for _, way := range []string{"registry", "dns"} {
+		c := start(t, root, up.Options{Discovery: way})
+		c.out.waitFor(t, "running until Ctrl-C")
+		synth, err := os.ReadFile(filepath.Join(root, ".local", "logs", "synth.log"))
+		if err != nil || !strings.Contains(string(synth), "making synth-local "+way+"\n") {
+			t.Errorf("%s: synth was asked %q, %v", way, synth, err)
+		}
+		served := regexp.MustCompile(`zone served at (127\.0\.0\.1:\d+)`).FindStringSubmatch(c.out.String())
+		if (served != nil) != (way == "dns") {
+			t.Errorf("%s: served %q", way, served)
+		}
+		if served != nil {
+			zone := net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return (&net.Dialer{}).DialContext(ctx, "udp", served[1])
+			}}
+			if _, found, err := zone.LookupSRV(t.Context(), "", "", "catalog-service.local.internal"); err != nil || len(found) != 1 {
+				t.Errorf("found %v, %v", found, err)
+			}
+		}
+		_ = c.Process.Signal(syscall.SIGINT)
+		c.exits(t, 0)
 	}
 }
 

@@ -146,6 +146,11 @@ var bans = []Ban{
 		Reason: "a function serves its OpenAPI document as the JSON made beforehand; reading YAML makes every cold start longer",
 	},
 	{
+		From:   "functions/.../cmd/api",
+		To:     "github.com/aws/aws-sdk-go-v2/service/sqs",
+		Reason: "what a route publishes goes through the table: import shared/outbox, not shared/eventbus, which brings a queue's client",
+	},
+	{
 		From:   "functions/.../cmd/...",
 		To:     "events/contracts",
 		Reason: "a binary carries the contracts that it uses; the list of all is for infra, documents and tests",

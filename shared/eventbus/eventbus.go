@@ -30,6 +30,10 @@
 // comes too early returns an error and comes again; what comes too late returns nil.
 // Older versions are lifted to the one that is handled, fields that it does not have
 // are passed over, newer versions wait in the dead-letter queue.
+//
+// Callers must keep: a function that only publishes, as those behind routes do, imports
+// outbox by itself. A subscriber comes with a client for its dead-letter queue, which
+// would make such a function larger for nothing.
 package eventbus
 
 import (
@@ -39,6 +43,7 @@ import (
 
 	"tradewind/events"
 	"tradewind/shared/consumer"
+	"tradewind/shared/env"
 	"tradewind/shared/inbox"
 	"tradewind/shared/outbox"
 )
@@ -52,7 +57,10 @@ type Subscriber = consumer.Consumer
 // NewPublisher returns the publisher of a service, named as its events' source.
 func NewPublisher(source string, now func() time.Time) *Publisher { return outbox.New(source, now) }
 
-// NewSubscriber returns a subscriber that handles nothing yet; see On.
+// FromEnv returns a subscriber that handles nothing yet, as a function is configured.
+func FromEnv(vars *env.Vars) *Subscriber { return consumer.FromEnv(vars, inbox.New(time.Now)) }
+
+// NewSubscriber returns a subscriber that leaves its failures to the queue: for tests.
 func NewSubscriber(now func() time.Time, log *slog.Logger) *Subscriber {
 	return consumer.New(inbox.New(now), log)
 }

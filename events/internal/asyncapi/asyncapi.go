@@ -7,7 +7,6 @@
 package asyncapi
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -112,7 +111,7 @@ func message(e book.Entry) object {
 		if title == "" {
 			title = "example"
 		}
-		examples = append(examples, object{"name": title, "payload": json.RawMessage(x.Detail)})
+		examples = append(examples, object{"name": title, "payload": x.Detail})
 	}
 	return object{
 		"name":          e.Type(),

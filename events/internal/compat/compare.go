@@ -48,8 +48,8 @@ func properties(pointer string, published, present map[string]any) []Break {
 	was, _ := published["properties"].(map[string]any)
 	is, _ := present["properties"].(map[string]any)
 	var breaks []Break
-	found := func(name, format string, args ...any) {
-		breaks = append(breaks, Break{pointer + "/" + escape(name), fmt.Sprintf(format, args...)})
+	found := func(name, what string) {
+		breaks = append(breaks, Break{pointer + "/" + escape(name), what})
 	}
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		now, there := is[name].(map[string]any)

@@ -10,24 +10,22 @@ import (
 	"tradewind/functions/inventory"
 	eventhandlers "tradewind/functions/inventory/internal/consumer"
 	"tradewind/functions/inventory/internal/dynamo"
-	"tradewind/shared/consumer"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/id"
-	"tradewind/shared/inbox"
 	"tradewind/shared/logs"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
 // Service is the running service.
 type Service struct {
 	*inventory.Service
-	Consumer *consumer.Consumer
+	Consumer *eventbus.Subscriber
 }
 
 // New returns the service over a table.
 func New(t *table.Table, now func() time.Time) Service {
-	svc := inventory.NewService(dynamo.New(t, outbox.New(event.Source, now)), now, id.New)
-	c := consumer.New(inbox.New(now), logs.Discard())
+	svc := inventory.NewService(dynamo.New(t, eventbus.NewPublisher(event.Source, now)), now, id.New)
+	c := eventbus.NewSubscriber(now, logs.Discard())
 	eventhandlers.Register(c, svc)
 	return Service{svc, c}
 }

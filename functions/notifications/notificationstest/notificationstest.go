@@ -11,23 +11,21 @@ import (
 	"tradewind/functions/notifications"
 	eventhandlers "tradewind/functions/notifications/internal/consumer"
 	"tradewind/functions/notifications/internal/dynamo"
-	"tradewind/shared/consumer"
-	"tradewind/shared/inbox"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/logs"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
 // Service is the running service.
 type Service struct {
 	*notifications.Service
-	Consumer *consumer.Consumer
+	Consumer *eventbus.Subscriber
 }
 
 // New returns the service over a table.
 func New(t *table.Table, now func() time.Time) Service {
-	svc := notifications.NewService(dynamo.New(t, outbox.New(event.Source, now)), nil, "", now)
-	c := consumer.New(inbox.New(now), logs.Discard())
+	svc := notifications.NewService(dynamo.New(t, eventbus.NewPublisher(event.Source, now)), nil, "", now)
+	c := eventbus.NewSubscriber(now, logs.Discard())
 	eventhandlers.Register(c, svc)
 	return Service{svc, c}
 }

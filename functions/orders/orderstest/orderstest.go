@@ -11,25 +11,23 @@ import (
 	eventhandlers "tradewind/functions/orders/internal/consumer"
 	"tradewind/functions/orders/internal/dynamo"
 	"tradewind/functions/orders/internal/sweeper"
-	"tradewind/shared/consumer"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/id"
-	"tradewind/shared/inbox"
 	"tradewind/shared/logs"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
 // Service is the running service.
 type Service struct {
 	*orders.Service
-	Consumer *consumer.Consumer
+	Consumer *eventbus.Subscriber
 	Sweeper  *sweeper.Sweeper
 }
 
 // New returns the service over a table. Orders time out after timeout.
 func New(t *table.Table, catalog orders.Catalog, accounts orders.Accounts, timeout time.Duration, now func() time.Time) Service {
-	svc := orders.NewService(dynamo.New(t, outbox.New(event.Source, now)), catalog, accounts, orders.SandboxMethods, now, id.New)
-	c := consumer.New(inbox.New(now), logs.Discard())
+	svc := orders.NewService(dynamo.New(t, eventbus.NewPublisher(event.Source, now)), catalog, accounts, orders.SandboxMethods, now, id.New)
+	c := eventbus.NewSubscriber(now, logs.Discard())
 	eventhandlers.Register(c, svc)
 	return Service{svc, c, sweeper.New(svc, timeout, logs.Discard())}
 }

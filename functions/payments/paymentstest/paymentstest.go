@@ -12,18 +12,16 @@ import (
 	eventhandlers "tradewind/functions/payments/internal/consumer"
 	"tradewind/functions/payments/internal/dynamo"
 	"tradewind/functions/payments/internal/sandbox"
-	"tradewind/shared/consumer"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/id"
-	"tradewind/shared/inbox"
 	"tradewind/shared/logs"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
 // Service is the running service.
 type Service struct {
 	*payments.Service
-	Consumer *consumer.Consumer
+	Consumer *eventbus.Subscriber
 	// Provider is who moves the money, with its own books.
 	Provider *sandbox.Provider
 }
@@ -32,8 +30,8 @@ type Service struct {
 // call to the provider takes at most limit.
 func New(t, books *table.Table, limit time.Duration, now func() time.Time) Service {
 	provider := sandbox.New(books, now)
-	svc := payments.NewService(dynamo.New(t, outbox.New(event.Source, now)), provider, limit, now, id.New)
-	c := consumer.New(inbox.New(now), logs.Discard())
+	svc := payments.NewService(dynamo.New(t, eventbus.NewPublisher(event.Source, now)), provider, limit, now, id.New)
+	c := eventbus.NewSubscriber(now, logs.Discard())
 	eventhandlers.Register(c, svc)
 	return Service{svc, c, provider}
 }

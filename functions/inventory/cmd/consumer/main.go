@@ -12,12 +12,10 @@ import (
 	"tradewind/functions/inventory"
 	eventhandlers "tradewind/functions/inventory/internal/consumer"
 	"tradewind/functions/inventory/internal/dynamo"
-	"tradewind/shared/consumer"
 	"tradewind/shared/env"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/function"
 	"tradewind/shared/id"
-	"tradewind/shared/inbox"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
@@ -26,11 +24,11 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl := table.FromEnv(vars)
-	c := consumer.FromEnv(vars, inbox.New(time.Now))
+	c := eventbus.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	svc := inventory.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), time.Now, id.New)
+	svc := inventory.NewService(dynamo.New(tbl, eventbus.NewPublisher(event.Source, time.Now)), time.Now, id.New)
 	eventhandlers.Register(c, svc)
 	return c, nil
 }

@@ -9,22 +9,22 @@ import (
 	"tradewind/events/catalog"
 	"tradewind/events/orders"
 	"tradewind/functions/inventory"
-	"tradewind/shared/consumer"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/table"
 )
 
 // Register makes c handle the events that move the stock.
-func Register(c *consumer.Consumer, svc *inventory.Service) {
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e catalog.ProductCreatedV1) error {
+func Register(c *eventbus.Subscriber, svc *inventory.Service) {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e catalog.ProductCreatedV1) error {
 		return svc.Open(ctx, e.ProductID)
 	})
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e orders.CreatedV1) error {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e orders.CreatedV1) error {
 		return insist(ctx, func() error { return svc.OrderCreated(ctx, order(e)) })
 	})
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e orders.ConfirmedV1) error {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e orders.ConfirmedV1) error {
 		return insist(ctx, func() error { return svc.OrderConfirmed(ctx, e.OrderID) })
 	})
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e orders.CancelledV1) error {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e orders.CancelledV1) error {
 		return insist(ctx, func() error { return svc.OrderCancelled(ctx, e.OrderID) })
 	})
 }

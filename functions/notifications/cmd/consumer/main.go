@@ -13,11 +13,9 @@ import (
 	eventhandlers "tradewind/functions/notifications/internal/consumer"
 	"tradewind/functions/notifications/internal/dynamo"
 	"tradewind/functions/notifications/internal/ses"
-	"tradewind/shared/consumer"
 	"tradewind/shared/env"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/function"
-	"tradewind/shared/inbox"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
@@ -26,11 +24,11 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl, mailer, admin := table.FromEnv(vars), ses.FromEnv(vars), vars.String("ADMIN_EMAIL", "")
-	c := consumer.FromEnv(vars, inbox.New(time.Now))
+	c := eventbus.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	svc := notifications.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), mailer, admin, time.Now)
+	svc := notifications.NewService(dynamo.New(tbl, eventbus.NewPublisher(event.Source, time.Now)), mailer, admin, time.Now)
 	eventhandlers.Register(c, svc)
 	return c, nil
 }

@@ -8,19 +8,19 @@ import (
 	"tradewind/events"
 	"tradewind/events/inventory"
 	"tradewind/functions/notifications"
-	"tradewind/shared/consumer"
+	"tradewind/shared/eventbus"
 )
 
 // Register makes c handle the events that people are told of.
-func Register(c *consumer.Consumer, svc *notifications.Service) {
-	consumer.On(c, plain(svc.Registered))
-	consumer.On(c, plain(svc.Updated))
-	consumer.On(c, plain(svc.Deleted))
-	consumer.On(c, plain(svc.OrderCreated))
-	consumer.On(c, plain(svc.OrderConfirmed))
-	consumer.On(c, plain(svc.OrderCancelled))
-	consumer.On(c, plain(svc.PaymentRefunded))
-	consumer.On(c, func(ctx context.Context, m events.Metadata, e inventory.StockDepletedV1) error {
+func Register(c *eventbus.Subscriber, svc *notifications.Service) {
+	eventbus.On(c, plain(svc.Registered))
+	eventbus.On(c, plain(svc.Updated))
+	eventbus.On(c, plain(svc.Deleted))
+	eventbus.On(c, plain(svc.OrderCreated))
+	eventbus.On(c, plain(svc.OrderConfirmed))
+	eventbus.On(c, plain(svc.OrderCancelled))
+	eventbus.On(c, plain(svc.PaymentRefunded))
+	eventbus.On(c, func(ctx context.Context, m events.Metadata, e inventory.StockDepletedV1) error {
 		return svc.StockDepleted(ctx, e, m.EventID)
 	})
 }

@@ -12,12 +12,10 @@ import (
 	"tradewind/functions/orders"
 	eventhandlers "tradewind/functions/orders/internal/consumer"
 	"tradewind/functions/orders/internal/dynamo"
-	"tradewind/shared/consumer"
 	"tradewind/shared/env"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/function"
 	"tradewind/shared/id"
-	"tradewind/shared/inbox"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
@@ -26,11 +24,11 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl := table.FromEnv(vars)
-	c := consumer.FromEnv(vars, inbox.New(time.Now))
+	c := eventbus.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
-	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, nil, nil, time.Now, id.New)
+	svc := orders.NewService(dynamo.New(tbl, eventbus.NewPublisher(event.Source, time.Now)), nil, nil, nil, time.Now, id.New)
 	eventhandlers.Register(c, svc)
 	return c, nil
 }

@@ -12,24 +12,24 @@ import (
 	"tradewind/events/payments"
 	"tradewind/events/users"
 	"tradewind/functions/orders"
-	"tradewind/shared/consumer"
+	"tradewind/shared/eventbus"
 )
 
 // Register makes c handle the events that the service consumes.
-func Register(c *consumer.Consumer, svc *orders.Service) {
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e inventory.StockRejectedV1) error {
+func Register(c *eventbus.Subscriber, svc *orders.Service) {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e inventory.StockRejectedV1) error {
 		return svc.Fail(ctx, e.OrderID, orders.OutOfStock, shortages(e.Shortages), e.EventType())
 	})
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e payments.CapturedV1) error {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e payments.CapturedV1) error {
 		return svc.Paid(ctx, e.OrderID, e.Amount, e.EventType())
 	})
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e payments.DeclinedV1) error {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e payments.DeclinedV1) error {
 		return svc.Fail(ctx, e.OrderID, orders.PaymentDeclined, e.DeclineCode, e.EventType())
 	})
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e payments.RefundedV1) error {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e payments.RefundedV1) error {
 		return svc.Refunded(ctx, e.OrderID, e.EventType())
 	})
-	consumer.On(c, func(ctx context.Context, _ events.Metadata, e users.DeletedV1) error {
+	eventbus.On(c, func(ctx context.Context, _ events.Metadata, e users.DeletedV1) error {
 		return svc.ForgetUser(ctx, e.UserID)
 	})
 }

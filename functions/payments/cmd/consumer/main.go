@@ -13,12 +13,10 @@ import (
 	eventhandlers "tradewind/functions/payments/internal/consumer"
 	"tradewind/functions/payments/internal/dynamo"
 	"tradewind/functions/payments/internal/provider"
-	"tradewind/shared/consumer"
 	"tradewind/shared/env"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/function"
 	"tradewind/shared/id"
-	"tradewind/shared/inbox"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
@@ -27,12 +25,12 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl, limit := table.FromEnv(vars), vars.Duration("PROVIDER_TIMEOUT", 12*time.Second)
-	c := consumer.FromEnv(vars, inbox.New(time.Now))
+	c := eventbus.FromEnv(vars)
 	charger, err := provider.FromEnv(vars, tbl)
 	if err != nil {
 		return nil, err
 	}
-	store := dynamo.New(tbl, outbox.New(event.Source, time.Now))
+	store := dynamo.New(tbl, eventbus.NewPublisher(event.Source, time.Now))
 	svc := payments.NewService(store, charger, limit, time.Now, id.New)
 	eventhandlers.Register(c, svc)
 	return c, nil

@@ -9,17 +9,17 @@ import (
 	"tradewind/events/inventory"
 	"tradewind/events/orders"
 	"tradewind/functions/payments"
-	"tradewind/shared/consumer"
+	"tradewind/shared/eventbus"
 )
 
 // Register makes c handle the events that move an order's money.
-func Register(c *consumer.Consumer, svc *payments.Service) {
-	consumer.On(c, func(ctx context.Context, m events.Metadata, e inventory.StockReservedV1) error {
+func Register(c *eventbus.Subscriber, svc *payments.Service) {
+	eventbus.On(c, func(ctx context.Context, m events.Metadata, e inventory.StockReservedV1) error {
 		return svc.StockReserved(ctx, payments.Order{
 			ID: e.OrderID, UserID: e.UserID, Total: e.Total, Method: e.PaymentMethod, Since: m.OccurredAt.Time(),
 		})
 	})
-	consumer.On(c, func(ctx context.Context, m events.Metadata, e orders.CancelledV1) error {
+	eventbus.On(c, func(ctx context.Context, m events.Metadata, e orders.CancelledV1) error {
 		return svc.OrderCancelled(ctx, payments.Order{
 			ID: e.OrderID, UserID: e.UserID, Total: e.Total, Since: m.OccurredAt.Time(),
 		})

@@ -15,12 +15,10 @@ import (
 	eventhandlers "tradewind/functions/status/internal/consumer"
 	"tradewind/functions/status/internal/dynamo"
 	"tradewind/shared/awsclient"
-	"tradewind/shared/consumer"
 	"tradewind/shared/env"
+	"tradewind/shared/eventbus"
 	"tradewind/shared/function"
-	"tradewind/shared/inbox"
 	"tradewind/shared/logs"
-	"tradewind/shared/outbox"
 	"tradewind/shared/table"
 )
 
@@ -29,12 +27,12 @@ func main() { function.Main(build(os.Getenv)) }
 func build(getenv func(string) string) (lambda.Handler, error) {
 	vars := env.From(getenv)
 	tbl, names, namespace := table.FromEnv(vars), vars.List("SERVICES"), vars.Require("NAMESPACE_ID")
-	c := consumer.FromEnv(vars, inbox.New(time.Now))
+	c := eventbus.FromEnv(vars)
 	if err := vars.Err(); err != nil {
 		return nil, err
 	}
 	client := servicediscovery.NewFromConfig(awsclient.Config(getenv, "SERVICEDISCOVERY"))
-	monitor := status.NewMonitor(dynamo.New(tbl, outbox.New(event.Source, time.Now)), names, time.Now)
+	monitor := status.NewMonitor(dynamo.New(tbl, eventbus.NewPublisher(event.Source, time.Now)), names, time.Now)
 	eventhandlers.Register(c, monitor, cloudmap.New(client, namespace, logs.New(os.Stdout, getenv)))
 	return c, nil
 }

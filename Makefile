@@ -97,13 +97,15 @@ test-endpoint: $(TALLY) | preflight
 
 # On AWS where a stage is named, here otherwise. What to do reaches the program as
 # make passes on its own variables, in the environment; a $ in it is written $$.
-OPERATE := redrive replay
+OPERATE := redrive replay reconcile
 .PHONY: $(OPERATE)
 $(OPERATE): export TRADEWIND_STAGE = $(if $(filter command environment,$(origin STAGE)),$(STAGE))
 redrive: .local/bin/operate ## Dead letters back to where they should have been processed (QUEUE=inventory, FILTER=cause=…, EDIT=command, DRY_RUN=1 lists, STAGE= on AWS)
 	@.local/bin/operate redrive
 replay: .local/bin/operate ## Archived events to consumers once more (FROM=2h or a time, TO=, EVENT=order.created, CONSUMER=inventory, STAGE= on AWS)
 	@.local/bin/operate replay
+reconcile: .local/bin/operate ## Events onto the bus once more from the outboxes, where it may have lost some (SERVICE=orders or all, FROM=2h or a time, TO=, DRY_RUN=1 counts, STAGE= on AWS)
+	@.local/bin/operate reconcile
 
 .PHONY: bench
 bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)

@@ -80,11 +80,12 @@ func (p *platform) shows(t *testing.T, what string, all ...flows) {
 	})
 }
 
-// The order of TestPlatform's parts matters: what is killed in the second
+// TestPlatform has seven parts, and their order matters: what is killed in the second
 // would delay the tests of the first, the tests of the third have to themselves what
 // stands between the services, what is taken away in the fourth is probed in peace, the
-// events of all these are looked at before an operator's are among them that should not
-// be, and the last looks at the whole once nothing moves any more.
+// fifth looks at all events there were, the sixth is what an operator does after such a
+// day, one thing at a time, and with events that break their contract on purpose, and the
+// last looks at the whole once nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
 	p.listen(t)
@@ -144,6 +145,7 @@ func TestPlatform(t *testing.T) {
 		o := newOperator(t, p)
 		t.Run("a replay of the day changes nothing, and fills what is new", func(t *testing.T) { replayed(t, o, began, sales) })
 		t.Run("a replay reaches whom it names", func(t *testing.T) { reaches(t, o, began) })
+		t.Run("what a bus has lost is published again", func(t *testing.T) { reconciled(t, o) })
 		t.Run("poison is put away, mended and sent back", func(t *testing.T) { poison(t, o) })
 	})
 

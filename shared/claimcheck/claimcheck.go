@@ -10,7 +10,7 @@
 // a consumer reads no other object than the event's own. Data are left before the
 // commit that stores the event: when that fails, an object stays that nobody claims.
 // So the store must let objects expire, and not before the last consumer can want
-// one: after 30 days, as long as an inbox remembers an event, which is longer than
+// one: after 35 days, as long as an inbox remembers an event, which is longer than
 // queue, dead-letter queue and archive keep one. An event replayed later than that
 // fails, and says why.
 //

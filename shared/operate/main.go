@@ -2,6 +2,7 @@
 //
 //	operate redrive    dead letters back to where they should have been processed
 //	operate replay     archived events to consumers once more
+//	operate reconcile  what stands in outboxes onto the bus once more
 //
 // What to do comes as environment variables, as the Makefile's targets of the same
 // names pass them on. Which stage is meant says TRADEWIND_STAGE; without it, the
@@ -19,6 +20,7 @@ import (
 	"strings"
 	"syscall"
 
+	"tradewind/shared/operate/internal/reconcile"
 	"tradewind/shared/operate/internal/redrive"
 	"tradewind/shared/operate/internal/replay"
 	"tradewind/shared/operate/internal/stage"
@@ -48,6 +50,12 @@ func run(ctx context.Context, args []string, getenv func(string) string) error {
 		"replay": func(s *stage.Stage) error {
 			return replay.Main(ctx, s, replay.Options{
 				From: getenv("FROM"), To: getenv("TO"), Event: getenv("EVENT"), Consumer: getenv("CONSUMER"),
+			}, os.Stdout, os.Stderr)
+		},
+		"reconcile": func(s *stage.Stage) error {
+			return reconcile.Main(ctx, s, reconcile.Options{
+				Service: getenv("SERVICE"), From: getenv("FROM"), To: getenv("TO"), Event: getenv("EVENT"),
+				Rate: getenv("RATE"), DryRun: getenv("DRY_RUN") == "1",
 			}, os.Stdout, os.Stderr)
 		},
 	}

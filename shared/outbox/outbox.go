@@ -4,7 +4,8 @@
 //
 // Delivery is at least once, in order per aggregate but for retries, unordered
 // across aggregates: consumers use package inbox. A relay on the table's stream
-// publishes what is stored here; nothing else may call PutEvents.
+// publishes what is stored here; nothing else may call PutEvents, but an operator's
+// tool that does the relay's work once more.
 //
 // Callers must keep: the operations go into the same Commit as the state, under
 // the partition key of the aggregate, so that the stream keeps their order.

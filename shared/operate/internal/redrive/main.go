@@ -7,10 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"tradewind/shared/operate/internal/reconcile"
 	"tradewind/shared/operate/internal/stage"
 	"tradewind/shared/relay"
 )
@@ -39,7 +41,7 @@ func Main(ctx context.Context, s *stage.Stage, o Options, getenv func(string) st
 	}
 	var failed error
 	for _, t := range targets {
-		run, err := t.run(ctx, s)
+		run, err := t.run(ctx, s, progress)
 		if err != nil {
 			return err
 		}
@@ -89,7 +91,7 @@ func find(ctx context.Context, s *stage.Stage, text string) ([]target, error) {
 }
 
 // run returns what sends the target's letters back.
-func (t target) run(ctx context.Context, s *stage.Stage) (Run, error) {
+func (t target) run(ctx context.Context, s *stage.Stage, progress io.Writer) (Run, error) {
 	client := sqs.NewFromConfig(s.Config)
 	url, err := s.QueueURL(ctx, t.service, parts[t.part])
 	if err != nil {
@@ -97,13 +99,33 @@ func (t target) run(ctx context.Context, s *stage.Stage) (Run, error) {
 	}
 	run := Run{SQS: client, URL: url}
 	if t.part == "relay" {
-		p := &relay.Publisher{Bus: eventbridge.NewFromConfig(s.Config), BusName: s.Bus(), Log: slog.New(slog.DiscardHandler)}
-		run.Send = ToBus(p, func(_ context.Context, lost Lost) error {
-			return fmt.Errorf("its %d events are in the table only: make reconcile", lost.Records)
-		})
+		p := &relay.Publisher{Bus: eventbridge.NewFromConfig(s.Config), BusName: s.Bus(), Log: slog.New(slog.NewTextHandler(progress, nil))}
+		run.Send = ToBus(p, func(ctx context.Context, lost Lost) error { return publish(ctx, s, t.service, lost, progress) })
 		return run, nil
 	}
 	back, err := s.QueueURL(ctx, t.service, stage.Consumer)
 	run.Send = ToQueue(client, back)
 	return run, err
+}
+
+// around is how far the moment in which an event is made may be from that in which the
+// stream has it.
+const around = time.Minute
+
+// publish publishes the events of a part of a stream from the table.
+func publish(ctx context.Context, s *stage.Stage, service string, lost Lost, progress io.Writer) error {
+	run, err := reconcile.New(ctx, s, service, stage.Window{From: lost.First.Add(-around), To: lost.Last.Add(around)}, progress)
+	if err != nil {
+		return err
+	}
+	result, err := run.Do(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(result.Refused) > 0:
+		return fmt.Errorf("the bus does not take event %s of that time: %s", result.Refused[0].EventID, result.Refused[0].Refusal)
+	case result.Published == 0:
+		return errors.New("the outbox holds no events of that time any more: they have expired, or were erased; if that is right, delete the message by hand")
+	}
+	return nil
 }

@@ -32,12 +32,12 @@ func Main(ctx context.Context, s *stage.Stage, o Options, out, progress io.Write
 	if err != nil {
 		return err
 	}
-	consumers, err := meant(ctx, s, split(o.Consumer))
+	consumers, err := meant(ctx, s, stage.Split(o.Consumer))
 	if err != nil {
 		return err
 	}
 	r := &Replay{
-		Bus: eventbridge.NewFromConfig(s.Config), BusName: s.Bus(), Window: window, Events: split(o.Event),
+		Bus: eventbridge.NewFromConfig(s.Config), BusName: s.Bus(), Window: window, Events: stage.Split(o.Event),
 		ID: NewID(start), Settle: time.Minute, Poll: 5 * time.Second,
 	}
 	if s.Local() { // whose rules are followed at once
@@ -60,10 +60,6 @@ func Main(ctx context.Context, s *stage.Stage, o Options, out, progress io.Write
 		}
 	}
 	return err
-}
-
-func split(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 // meant returns the consumers named, or all there are.

@@ -189,6 +189,11 @@ func (s *Stage) Table(ctx context.Context, service string) (string, error) {
 	return table, nil
 }
 
+// Split returns the names in a list with commas.
+func Split(text string) []string {
+	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
 // Window is a span of time.
 type Window struct{ From, To time.Time }
 

@@ -70,9 +70,6 @@ var examples = map[string]example{
 		after: erased,
 	},
 
-	"GET /docs/events":               {},
-	"GET /docs/events/asyncapi.json": {},
-
 	"GET /api/products":      {query: limited},
 	"GET /api/products/{id}": {},
 	"POST /api/products": {

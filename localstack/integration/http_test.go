@@ -367,6 +367,12 @@ func documents(t *testing.T, p *platform) {
 			t.Errorf("%s: no path of its own in %d", base, len(doc.Paths))
 		}
 	}
+	for path, media := range map[string]string{"/docs/events": "text/html", "/docs/events/asyncapi.json": "application/json"} {
+		resp := ask(t, p.anyone, http.MethodGet, path, nil, nil)
+		if resp.Status != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), media) || !bytes.Contains(resp.Body, []byte("order.created")) {
+			t.Errorf("%s: %d %s, %d bytes", path, resp.Status, resp.Header.Get("Content-Type"), len(resp.Body))
+		}
+	}
 }
 
 func crossOrigin(t *testing.T, p *platform) {

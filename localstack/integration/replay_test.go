@@ -43,7 +43,9 @@ func (p *platform) project(t *testing.T, service string) *projection {
 	t.Helper()
 	cfg := localaws.Config(p.outputs.Endpoint, p.outputs.Region)
 	name := bus + "-" + service + "-consumer"
-	made, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name})
+	made, err := sqs.NewFromConfig(cfg).CreateQueue(t.Context(), &sqs.CreateQueueInput{QueueName: &name, Attributes: map[string]string{
+		"VisibilityTimeout": "600", // a slow reader gets each message once all the same
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}

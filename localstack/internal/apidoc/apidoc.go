@@ -30,7 +30,6 @@ type Documents struct {
 // and nobody may be reading it then.
 var healthReports = sync.OnceFunc(func() {
 	openapi3filter.RegisterBodyDecoder("application/health+json", openapi3filter.JSONBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
 })
 
 // Parse reads a document of each service. Two that describe the same operation are

@@ -84,7 +84,9 @@ func (t *Tap) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	queue, err := t.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &t.rule})
+	queue, err := t.sqs.CreateQueue(ctx, &sqs.CreateQueueInput{QueueName: &t.rule, Attributes: map[string]string{
+		"VisibilityTimeout": "600", // a slow reader hears each event once all the same
+	}})
 	if err != nil {
 		return err
 	}

@@ -40,7 +40,6 @@ type Handler struct {
 // and nobody may be reading it then.
 var healthReports = sync.OnceFunc(func() {
 	openapi3filter.RegisterBodyDecoder("application/health+json", openapi3filter.JSONBodyDecoder)
-	openapi3filter.RegisterBodyDecoder("text/html", openapi3filter.FileBodyDecoder)
 })
 
 // New returns next held to the document, and checks that next's patterns (those

@@ -114,7 +114,7 @@ func (rt *Router) Handle(pattern string, h Handler) {
 
 // Page serves what is fixed when the program is built and is for people or tools to
 // read, of a media type of its own. Scripts and styles of an HTML page are its own too:
-// it loads nothing, from nowhere.
+// it loads nothing, from nowhere. A page is no operation: Patterns does not name it.
 func (rt *Router) Page(path, media, body string) {
 	if rt.pages == nil {
 		rt.pages = map[string]string{}
@@ -126,7 +126,7 @@ func (rt *Router) Page(path, media, body string) {
 		"X-Content-Type-Options":  {"nosniff"},
 		"Content-Security-Policy": {"default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"},
 	}}
-	rt.Handle("GET "+path, func(*http.Request) (Answer, error) { return answer, nil })
+	rt.handle("GET "+path, func(*http.Request) (Answer, error) { return answer, nil })
 }
 
 // Logger returns what the router logs to.

@@ -30,7 +30,7 @@ import (
 
 func main() {
 	leash.Main()
-	p := plan{environments: 10, every: 400 * time.Millisecond, takes: 5 * time.Second, deadline: 4 * time.Second}
+	p := plan{environments: 10, every: 500 * time.Millisecond, takes: 5 * time.Second, deadline: 4 * time.Second}
 	flag.DurationVar(&p.healthy, "healthy", 15*time.Second, "how long all is well at first")
 	flag.DurationVar(&p.slow, "slow", 45*time.Second, "how long the catalog is slow")
 	flag.DurationVar(&p.recovered, "recovered", 40*time.Second, "how long all is well again")

@@ -106,7 +106,7 @@ func (d *drawing) rates(y float64, seconds []second) {
 		highest = max(highest, s.orders, s.calls)
 	}
 	step := niceStep(highest)
-	limit := float64((highest + step - 1) / step * step)
+	limit := float64((highest/step + 1) * step)
 	at := func(v float64) float64 { return y + tall*(1-v/limit) }
 	var ticks []float64
 	for v := 0.0; v <= limit; v += float64(step) {

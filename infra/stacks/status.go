@@ -37,7 +37,7 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 				"SERVICES":     services,
 				"NAMESPACE_ID": param.Read(stack, c.Stage, param.NamespaceID),
 			},
-			Allow: setHealth(stack, c.Stage),
+			Allow: setHealth(stack),
 			// Each event has the whole registry looked through.
 			Timeout: 30 * time.Second,
 		},
@@ -53,10 +53,11 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 	}
 }
 
-// setHealth lets a function set the health of the stage's instances in the registry.
-// Their services are told from another stage's by the tag that every resource of a
-// stage has: their ids are not known here, and a list of services cannot be limited.
-func setHealth(stack awscdk.Stack, stage string) []awsiam.PolicyStatement {
+// setHealth lets a function set the health of registered instances. These actions know
+// no resources, and the last two one condition, the service's ARN. That is made of an id
+// which is not known before the service is deployed, so another stage in the same
+// account is not told apart: by its namespace the function does that itself.
+func setHealth(stack awscdk.Stack) []awsiam.PolicyStatement {
 	registered := stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("servicediscovery"), Resource: jsii.String("service"), ResourceName: jsii.String("*"),
 	})
@@ -64,8 +65,8 @@ func setHealth(stack awscdk.Stack, stage string) []awsiam.PolicyStatement {
 		service.Allow("servicediscovery:ListServices", "*"),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:    jsii.Strings("servicediscovery:ListInstances", "servicediscovery:UpdateInstanceCustomHealthStatus"),
-			Resources:  &[]*string{registered},
-			Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:ResourceTag/stage": jsii.String(stage)}},
+			Resources:  jsii.Strings("*"),
+			Conditions: &map[string]interface{}{"StringLike": map[string]*string{"servicediscovery:ServiceArn": registered}},
 		}),
 	}
 }

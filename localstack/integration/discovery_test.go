@@ -336,19 +336,20 @@ func (p *platform) target(t *testing.T, group, function string) {
 }
 
 // killsOneOf kills execution environments of a service's api that have a variable
-// until the test's end, one each second and each in the middle of a call, if it has one.
+// until the test's end, each in the middle of a call, if it has one. Seconds lie between
+// two: a caller's budget is for one that is down, and not for all of them in a row.
 func (p *platform) killsOneOf(t *testing.T, service, variable string) {
 	t.Helper()
 	stop := make(chan struct{})
 	killed := make(chan int)
 	go func() {
 		n := 0
-		for {
+		for wait := time.Second; ; wait = 4 * time.Second {
 			select {
 			case <-stop:
 				killed <- n
 				return
-			case <-time.After(time.Second):
+			case <-time.After(wait):
 			}
 			if found := fnproc.Find(p.outputs.Endpoint, p.function(service, "api"), variable); len(found) > 0 {
 				n += halt(found[0])

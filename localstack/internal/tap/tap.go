@@ -135,7 +135,9 @@ func (t *Tap) Events(ctx context.Context, quiet time.Duration) ([]Event, error) 
 			}
 			heard = append(heard, e)
 			last = time.Now()
-			if _, err := t.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &t.queue, ReceiptHandle: m.ReceiptHandle}); err != nil {
+			_, err := t.sqs.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &t.queue, ReceiptHandle: m.ReceiptHandle})
+			// The SDK asks again when the answer was cut off, and then the message is gone.
+			if _, gone := errors.AsType[*types.ReceiptHandleIsInvalid](err); err != nil && !gone {
 				return heard, fmt.Errorf("listen at the tap: %w", err)
 			}
 		}

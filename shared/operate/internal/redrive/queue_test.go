@@ -85,6 +85,11 @@ func (q *queue) ChangeMessageVisibility(_ context.Context, in *sqs.ChangeMessage
 	return nil, &types.ReceiptHandleIsInvalid{}
 }
 
+func (q *queue) GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error) {
+	invisible := len(q.messages) - len(q.visible())
+	return &sqs.GetQueueAttributesOutput{Attributes: map[string]string{"ApproximateNumberOfMessagesNotVisible": fmt.Sprint(invisible)}}, nil
+}
+
 // visible returns the bodies that anybody could receive now.
 func (q *queue) visible() []string {
 	q.mu.Lock()

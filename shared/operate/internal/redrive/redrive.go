@@ -17,6 +17,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -25,8 +26,9 @@ import (
 )
 
 const (
-	batch   = 10              // messages at a time, the most there are in one answer
-	hold    = 2 * time.Minute // how long they are nobody else's
+	batch   = 10               // messages at a time, the most there are in one answer
+	hold    = 30 * time.Second // how long they are nobody else's
+	look    = time.Second      // how often to look for what others hold
 	parting = 10 * time.Second
 )
 
@@ -35,6 +37,7 @@ type Queue interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
 	DeleteMessage(context.Context, *sqs.DeleteMessageInput, ...func(*sqs.Options)) (*sqs.DeleteMessageOutput, error)
 	ChangeMessageVisibility(context.Context, *sqs.ChangeMessageVisibilityInput, ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error)
+	GetQueueAttributes(context.Context, *sqs.GetQueueAttributesInput, ...func(*sqs.Options)) (*sqs.GetQueueAttributesOutput, error)
 }
 
 // Run is one run over one dead-letter queue.
@@ -61,11 +64,14 @@ type Outcome struct {
 	Err  error
 }
 
-// Do works through the queue until nothing is left that it has not seen.
+// Do works through the queue until nothing is left that it has not seen. For what is in
+// other hands it waits a while: a killed run held it, or it was in an answer that got
+// lost on the way here.
 func (r Run) Do(ctx context.Context) error {
 	kept := map[string]string{} // message id to receipt
 	defer r.release(ctx, kept)
 	sent := map[string]int{} // by letter: how often it has been redriven then
+	var waiting time.Time
 	for {
 		out, err := r.SQS.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 			QueueUrl: &r.URL, MaxNumberOfMessages: batch, VisibilityTimeout: int32(hold.Seconds()), WaitTimeSeconds: 1,
@@ -76,8 +82,21 @@ func (r Run) Do(ctx context.Context) error {
 			return fmt.Errorf("receive: %w", err)
 		}
 		if len(out.Messages) == 0 {
-			return nil
+			others, err := r.held(ctx, len(kept))
+			switch {
+			case err != nil || others <= 0:
+				return err
+			case waiting.IsZero():
+				waiting = time.Now()
+			case time.Since(waiting) > hold+look:
+				return fmt.Errorf("%d more messages are in other hands; run again when these are done", others)
+			}
+			if err := sleep(ctx, look); err != nil {
+				return err
+			}
+			continue
 		}
+		waiting = time.Time{}
 		let := r.holding(ctx, out.Messages)
 		r.batch(ctx, out.Messages, kept, sent)
 		let()
@@ -137,10 +156,33 @@ func (r Run) send(ctx context.Context, l Letter, receipt string) Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting)
 	defer cancel()
 	_, err := r.SQS.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.URL, ReceiptHandle: &receipt})
+	// The SDK asks again when an answer was cut off, and then the message is gone.
 	if _, gone := errors.AsType[*types.ReceiptHandleIsInvalid](err); err != nil && !gone {
 		return Outcome{Err: fmt.Errorf("sent, and still in the queue: %w", err)}
 	}
 	return Outcome{Sent: true}
+}
+
+// held returns how many messages somebody has received, but for our own.
+func (r Run) held(ctx context.Context, own int) (int, error) {
+	const invisible = types.QueueAttributeNameApproximateNumberOfMessagesNotVisible
+	out, err := r.SQS.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &r.URL, AttributeNames: []types.QueueAttributeName{invisible}})
+	if err != nil {
+		return 0, fmt.Errorf("count: %w", err)
+	}
+	n, err := strconv.Atoi(out.Attributes[string(invisible)])
+	return n - own, err
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
 }
 
 // holding keeps messages from others until the function it returns is called.

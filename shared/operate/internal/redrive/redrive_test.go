@@ -200,30 +200,41 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// TestKilled: a run that dies leaves what it held invisible for two minutes, and
-// what it had sent and not deleted is sent again.
+// TestKilled: a run that dies leaves what it held invisible for a while, for which the
+// next one waits, and what it had sent and not deleted is sent again.
 func TestKilled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dead, sends := filled(3), 0
-		dead.undead = errors.New("killed")
+		dead, sends := filled(13), 0
 		send := func(context.Context, Letter) error { sends++; return nil }
-		_, _ = dead.ReceiveMessage(t.Context(), receiving(3))
-		if len(dead.visible()) != 0 {
-			t.Fatal("a message is nobody's and invisible")
+		as := func(_ context.Context, l Letter) (string, error) { return l.Body, nil } // one at a time
+		if _, err := dead.ReceiveMessage(t.Context(), receiving(10)); err != nil || len(dead.visible()) != 3 {
+			t.Fatal(err)
 		}
-		time.Sleep(hold)
-		o := redrive(t.Context(), t, dead, func(r *Run) {
-			r.Send, r.Edit = send, func(_ context.Context, l Letter) (string, error) { return l.Body, nil }
-		})
-		if o.sent != 0 || len(o.errs) != 3 || sends != 3 || len(dead.visible()) != 3 {
-			t.Fatalf("%+v, %d sends", o, sends)
+		dead.undead = errors.New("killed")
+		o := redrive(t.Context(), t, dead, func(r *Run) { r.Send, r.Edit = send, as })
+		if o.sent != 0 || len(o.errs) != 13 || sends != 13 || len(dead.visible()) != 13 {
+			t.Fatalf("%+v, %d sends, %d visible", o, sends, len(dead.visible()))
 		}
 		dead.undead = nil
-		o = redrive(t.Context(), t, dead, func(r *Run) {
-			r.Send, r.Edit = send, func(_ context.Context, l Letter) (string, error) { return l.Body, nil }
-		})
-		if o.sent != 3 || sends != 6 || len(dead.messages) != 0 {
+		o = redrive(t.Context(), t, dead, func(r *Run) { r.Send, r.Edit = send, as })
+		if o.sent != 13 || sends != 26 || len(dead.messages) != 0 {
 			t.Errorf("%+v, %d sends", o, sends)
+		}
+	})
+}
+
+// TestOtherHands: for what another run holds on to nobody waits for ever.
+func TestOtherHands(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead := filled(3)
+		out, _ := dead.ReceiveMessage(t.Context(), receiving(2))
+		other := Run{SQS: dead, URL: "dlq"}
+		let := other.holding(t.Context(), out.Messages)
+		defer let()
+		var o outcomes
+		err := Run{SQS: dead, URL: "dlq", Seen: o.seen, Send: func(context.Context, Letter) error { return nil }}.Do(t.Context())
+		if err == nil || !strings.Contains(err.Error(), "2 more messages") || o.sent != 1 {
+			t.Errorf("%+v, %v", o, err)
 		}
 	})
 }
@@ -272,7 +283,7 @@ func TestSlowEdit(t *testing.T) {
 			r.Edit = func(_ context.Context, l Letter) (string, error) {
 				edits++
 				for minute := 0; edits == 2 && minute < 60; minute++ {
-					time.Sleep(time.Minute)
+					time.Sleep(time.Minute - time.Millisecond)
 					if len(dead.visible()) > 0 {
 						t.Fatal("the messages can be received by others")
 					}

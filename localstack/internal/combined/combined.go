@@ -23,6 +23,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -188,12 +189,16 @@ func serve(ctx context.Context, o Options, listeners ...net.Listener) error {
 
 // prepare lays out what LocalStack looks for and returns its environment.
 func prepare(o Options, port int, lender string) ([]string, error) {
+	system, err := exec.LookPath("java")
+	if err != nil {
+		return nil, fmt.Errorf("%w: install Java 17 or newer", err)
+	}
 	files := filepath.Join(o.Dir, "localstack")
 	lib := filepath.Join(files, "var/lib/localstack/lib")
 	jars := filepath.Join(o.Root, database)
 	dynamodb := filepath.Join(lib, "dynamodb-local/2")
 	bin := filepath.Join(lib, "java/21/bin")
-	err := errors.Join(os.MkdirAll(dynamodb, 0o700), os.MkdirAll(bin, 0o700))
+	err = errors.Join(os.MkdirAll(dynamodb, 0o700), os.MkdirAll(bin, 0o700))
 	if err != nil {
 		return nil, err
 	}
@@ -215,6 +220,7 @@ func prepare(o Options, port int, lender string) ([]string, error) {
 		"PYTHONPATH="+filepath.Join(o.Root, plugins),
 		"FILESYSTEM_ROOT="+files,
 		"DYNAMODB_JARS="+jars,
+		"DYNAMODB_JAVA="+system, // not what PATH says there: the script itself
 
 		"GATEWAY_LISTEN="+fmt.Sprintf("127.0.0.1:%d", port),
 		"GATEWAY_SERVER=hypercorn",                             // the other one listens on all interfaces

@@ -17,4 +17,4 @@ while [ "$count" -gt 0 ]; do
   esac
 done
 # No file in the system's temporary folder, and a quick start rather than a fast run.
-exec java -XX:-UsePerfData -XX:TieredStopAtLevel=1 -Djava.io.tmpdir="$TMPDIR" "$@" -disableTelemetry
+exec "$DYNAMODB_JAVA" -XX:-UsePerfData -XX:TieredStopAtLevel=1 -Djava.io.tmpdir="$TMPDIR" "$@" -disableTelemetry

@@ -5,6 +5,7 @@ invocation each gets and what becomes of its log; see its invocation/assignment.
 """
 
 import os
+import sys
 
 from localstack import config
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InvocationResult
@@ -51,6 +52,7 @@ class ProcessExecutor(RuntimeExecutor):
         result = self.environment.invoke(
             request_id, payload["payload"].encode(), payload["invoked-function-arn"], payload["trace-id"]
         )
+        sys.stdout.write(result.logs)  # into the endpoint's log, beside CloudWatch's
         return InvocationResult(request_id, result.payload, is_error=result.is_error, logs=result.logs)
 
     def get_address(self) -> str:

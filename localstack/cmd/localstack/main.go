@@ -18,11 +18,9 @@ import (
 
 	"tradewind/localstack/internal/combined"
 	"tradewind/localstack/internal/leash"
-	"tradewind/localstack/internal/netns"
 )
 
 func main() {
-	netns.Main()
 	leash.Main()
 	var o combined.Options
 	flag.StringVar(&o.Root, "root", "", "the project's `folder`")

@@ -16,12 +16,10 @@ import (
 	"os"
 
 	"tradewind/localstack/internal/leash"
-	"tradewind/localstack/internal/netns"
 	"tradewind/localstack/internal/up"
 )
 
 func main() {
-	netns.Main()
 	leash.Main()
 	var o up.Options
 	flag.StringVar(&o.Endpoint, "endpoint", up.DefaultEndpoint, "the local `endpoint`: ministack or localstack")

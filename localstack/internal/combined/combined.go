@@ -1,20 +1,18 @@
 // Package combined is the second local endpoint: LocalStack's open core for what it
-// has, MiniStack for two APIs it lacks (user pools, Cloud Map), and the front (package
-// front) that plays the gateway and the load balancer and passes everything else on.
-// From outside it is one address, as the first endpoint is.
+// has, MiniStack for the APIs it lacks, and the front (package front) that plays the
+// gateway and the load balancer and passes everything else on. From outside it is one
+// address, as the first endpoint is.
 //
-// It runs as a program of its own, localstack/cmd/localstack, in a network namespace of
-// its own (package netns), because DynamoDB Local listens on all interfaces whatever it
-// is told. Inside and outside it has the same address, so what one side writes down, a
-// queue's address say, is good on the other.
+// It runs as a program of its own, localstack/cmd/localstack.
 //
 // LocalStack would download its database and expects a Java beside it; prepare lays both
-// out where it looks, from what `make tools` installed, below the run's own folder.
+// out where it looks, from what `make tools` installed, below the run's own folder. Both
+// listen on all interfaces, with no setting for it; what localstack/plugins changes in
+// them keeps them to loopback, and this package looks whether it does (guard).
 package combined
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -25,20 +23,16 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
 	"tradewind/localstack/internal/cdk"
 	"tradewind/localstack/internal/endpoint"
-	"tradewind/localstack/internal/fault"
 	"tradewind/localstack/internal/front"
 	"tradewind/localstack/internal/leash"
 	"tradewind/localstack/internal/ministack"
-	"tradewind/localstack/internal/netns"
 )
-
-// OpenPortsVar allows a run without a network namespace.
-const OpenPortsVar = "ALLOW_OPEN_PORTS"
 
 // Where make installs what is needed, below the project's root.
 const (
@@ -49,12 +43,10 @@ const (
 )
 
 const (
+	host      = "127.0.0.1"
 	mainReady = "/_localstack/health"
 	grace     = time.Second // to end by itself; nothing is to be saved
 )
-
-//go:embed java.sh
-var java []byte
 
 // Options say what to serve.
 type Options struct {
@@ -70,7 +62,7 @@ func Config(root, app, dir, log string, port int) (endpoint.Config, error) {
 	env, err := endpoint.Environment(dir, map[string]string{"TMPDIR": "tmp", "HOME": "home"})
 	return endpoint.Config{
 		Command: []string{
-			filepath.Join(root, program), "-root", root, "-app", app, "-dir", dir, "-port", fmt.Sprint(port),
+			filepath.Join(root, program), "-root", root, "-app", app, "-dir", dir, "-port", strconv.Itoa(port),
 		},
 		Env:   append(env, OpenPortsVar+"="+os.Getenv(OpenPortsVar)),
 		Dir:   dir,
@@ -78,18 +70,6 @@ func Config(root, app, dir, log string, port int) (endpoint.Config, error) {
 		Port:  port,
 		Ready: front.ReadyPath,
 	}, err
-}
-
-// Check makes sure, before anything is built, that nothing will be open to others.
-func Check(ctx context.Context) error {
-	if os.Getenv(OpenPortsVar) == "1" {
-		return nil
-	}
-	if err := netns.Check(ctx); err != nil {
-		return fault.New(err, "allow users to make namespaces, or accept it with "+OpenPortsVar+"=1 where others cannot reach this machine",
-			"LocalStack's database would listen on all interfaces: %v", err)
-	}
-	return nil
 }
 
 // Run serves until ctx is done or a part of it ends by itself.
@@ -101,39 +81,10 @@ func Run(ctx context.Context, o Options) error {
 		}
 		*path = whole
 	}
-	address := fmt.Sprintf("127.0.0.1:%d", o.Port)
-	if netns.Inside() {
-		outside, err := net.FileListener(netns.Handed(0))
-		if err != nil {
-			return err
-		}
-		inside, err := net.Listen("tcp", address)
-		if err != nil {
-			return err
-		}
-		return serve(ctx, o, outside, inside)
-	}
-	listener, err := net.Listen("tcp", address)
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(o.Port)))
 	if err != nil {
 		return err
 	}
-	if err := netns.Check(ctx); err != nil {
-		if os.Getenv(OpenPortsVar) != "1" {
-			return err
-		}
-		fmt.Printf("the database listens on all interfaces, as %s=1 allows: %v\n", OpenPortsVar, err)
-		return serve(ctx, o, listener)
-	}
-	file, err := listener.(*net.TCPListener).File()
-	if err != nil {
-		return err
-	}
-	defer file.Close()
-	return netns.Run(ctx, os.Args[1:], file)
-}
-
-// serve starts both endpoints and is their front on every listener.
-func serve(ctx context.Context, o Options, listeners ...net.Listener) error {
 	ports, err := freePorts(2)
 	if err != nil {
 		return err
@@ -147,7 +98,7 @@ func serve(ctx context.Context, o Options, listeners ...net.Listener) error {
 	if err != nil {
 		return err
 	}
-	ended := make(chan error, 2+len(listeners))
+	ended := make(chan error, 4)
 	for name, spec := range map[string]leash.Spec{
 		"LocalStack": {Args: []string{filepath.Join(o.Root, python), "-m", "localstack.runtime.main"}, Env: env},
 		"MiniStack":  {Args: ministack.Command(o.Root), Env: lentEnv},
@@ -175,10 +126,13 @@ func serve(ctx context.Context, o Options, listeners ...net.Listener) error {
 		Now:       time.Now,
 	})
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
-	for _, l := range listeners {
-		go func() { ended <- server.Serve(l) }()
-	}
+	go func() { ended <- server.Serve(listener) }()
 	go warm(ctx, mainURL)
+	go func() {
+		if err := guard(ctx); err != nil {
+			ended <- err
+		}
+	}()
 	select {
 	case err := <-ended:
 		return err
@@ -189,14 +143,9 @@ func serve(ctx context.Context, o Options, listeners ...net.Listener) error {
 
 // prepare lays out what LocalStack looks for and returns its environment.
 func prepare(o Options, port int, lender string) ([]string, error) {
-	system, err := exec.LookPath("java")
+	library, err := javaLibrary()
 	if err != nil {
-		return nil, fmt.Errorf("%w: install Java 17 or newer", err)
-	}
-	// Of its two servers one takes half the time, and listens on all interfaces.
-	server := "hypercorn"
-	if netns.Inside() {
-		server = "twisted"
+		return nil, err
 	}
 	files := filepath.Join(o.Dir, "localstack")
 	lib := filepath.Join(files, "var/lib/localstack/lib")
@@ -214,7 +163,8 @@ func prepare(o Options, port int, lender string) ([]string, error) {
 	if err := os.Symlink(jars, filepath.Join(dynamodb, "DynamoDBLocal_lib")); err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(bin, "java"), java, 0o700); err != nil { //nolint:gosec // it is a program
+	instead := "#!/bin/sh\nexec '" + filepath.Join(o.Root, python) + "' -m tradewind_plugins.dynamodb \"$@\"\n"
+	if err := os.WriteFile(filepath.Join(bin, "java"), []byte(instead), 0o700); err != nil {
 		return nil, err
 	}
 	env, err := endpoint.Environment(o.Dir, map[string]string{"TMPDIR": "tmp", "HOME": "home"})
@@ -225,12 +175,11 @@ func prepare(o Options, port int, lender string) ([]string, error) {
 		"PYTHONPATH="+filepath.Join(o.Root, plugins),
 		"FILESYSTEM_ROOT="+files,
 		"DYNAMODB_JARS="+jars,
-		"DYNAMODB_JAVA="+system, // not what PATH says there: the script itself
+		"DYNAMODB_JVM="+library,
 
-		"GATEWAY_LISTEN="+fmt.Sprintf("127.0.0.1:%d", port),
-		"GATEWAY_SERVER="+server,
-		"LOCALSTACK_HOST="+fmt.Sprintf("127.0.0.1:%d", o.Port), // in addresses it makes
-		"SQS_ENDPOINT_STRATEGY=path",                           // no names that must resolve
+		"GATEWAY_LISTEN="+net.JoinHostPort(host, strconv.Itoa(port)),
+		"LOCALSTACK_HOST="+net.JoinHostPort(host, strconv.Itoa(o.Port)), // in addresses it makes
+		"SQS_ENDPOINT_STRATEGY=path",                                    // no names that must resolve
 		"DNS_ADDRESS=0",
 		"SKIP_SSL_CERT_DOWNLOAD=1",
 		"DISABLE_EVENTS=1", // it would report its use
@@ -249,6 +198,21 @@ func prepare(o Options, port int, lender string) ([]string, error) {
 		"TRADEWIND_LENDER="+lender,
 		"TRADEWIND_FUNCTION_ENDPOINT="+endpoint.URL(o.Port),
 	), nil
+}
+
+// javaLibrary finds the library of the system's Java. Where its command is depends on
+// who installed it, so it is asked itself.
+func javaLibrary() (string, error) {
+	settings, err := exec.Command("java", "-XshowSettings:properties", "-version").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("java: %w: install Java 17 or newer", err)
+	}
+	for line := range strings.Lines(string(settings)) {
+		if name, home, _ := strings.Cut(strings.TrimSpace(line), " = "); name == "java.home" {
+			return filepath.Join(home, "lib/server/libjvm.so"), nil
+		}
+	}
+	return "", errors.New("java does not say where it is installed")
 }
 
 // warm has the database started while the account is being prepared.
@@ -274,7 +238,7 @@ func warm(ctx context.Context, main string) {
 func freePorts(n int) ([]int, error) {
 	ports := make([]int, n)
 	for i := range ports {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 		if err != nil {
 			return nil, err
 		}

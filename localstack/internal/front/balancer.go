@@ -3,6 +3,8 @@ package front
 import (
 	"encoding/json"
 	"net/http"
+	"net/http/httputil"
+	"net/url"
 	"path"
 	"strconv"
 	"strings"
@@ -31,19 +33,25 @@ type albEvent struct {
 }
 
 // balancer answers as the load balancer does. path is escaped, as it was sent.
-func (f *Front) balancer(w http.ResponseWriter, r *http.Request, p *platform, path string) {
-	matched := p.rule(r.Host, path)
-	if matched == nil {
-		status, err := strconv.Atoi(p.nobody.Status)
-		if err != nil {
-			status = http.StatusServiceUnavailable
-		}
-		w.Header().Set("Content-Type", p.nobody.Type)
-		w.WriteHeader(status)
-		_, _ = w.Write([]byte(p.nobody.Body))
-		return
+func (f *Front) balancer(w http.ResponseWriter, r *http.Request, lb *loadBalancer, path string) {
+	group := lb.group(r.Host, path)
+	switch {
+	case group == nil:
+		w.Header().Set("Content-Type", lb.nobody.contentType)
+		w.WriteHeader(lb.nobody.status)
+		_, _ = w.Write([]byte(lb.nobody.body))
+	case group.function != nil:
+		f.balanceFunction(w, r, group, path)
+	case group.address != nil:
+		f.balanceAddress(w, r, group, path)
+	default: // it has no target
+		page(w, http.StatusServiceUnavailable)
 	}
-	event := f.albEvent(r, matched, path)
+}
+
+// balanceFunction hands a request to a function.
+func (f *Front) balanceFunction(w http.ResponseWriter, r *http.Request, group *targetGroup, path string) {
+	event := f.albEvent(r, group, path)
 	var whole bool
 	var err error
 	if event.Body, event.IsBase64Encoded, whole, err = body(r, balancerBody); err != nil {
@@ -53,16 +61,38 @@ func (f *Front) balancer(w http.ResponseWriter, r *http.Request, p *platform, pa
 		page(w, http.StatusRequestEntityTooLarge)
 		return
 	}
-	got, err := f.invoke(r.Context(), matched.target, event, traced(r, f.cfg.Now()))
-	if err != nil || got.status != http.StatusOK || got.failed || !writeALB(w, got.payload, matched.multi) {
+	got, err := f.invoke(r.Context(), *group.function, event, traced(r, f.cfg.Now()))
+	if err != nil || got.status != http.StatusOK || got.failed || !writeALB(w, got.payload, group.multi) {
 		f.cfg.Log.Printf("%s %s%s: %d %s %v", r.Method, r.Host, path, got.status, got.payload, err)
 		page(w, http.StatusBadGateway)
 	}
 }
 
-func (f *Front) albEvent(r *http.Request, matched *rule, path string) *albEvent {
+// balanceAddress hands a request to a server.
+func (f *Front) balanceAddress(w http.ResponseWriter, r *http.Request, group *targetGroup, path string) {
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(group.address)
+			p.Out.URL.Path, p.Out.URL.RawPath = r.URL.Path, path
+			if plain, err := url.PathUnescape(path); err == nil {
+				p.Out.URL.Path = plain
+			}
+			p.Out.Host = p.In.Host
+			p.SetXForwarded()
+		},
+		Transport: f.client.Transport,
+		ErrorLog:  f.cfg.Log,
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+			f.cfg.Log.Printf("%s %s%s: %v", r.Method, r.Host, path, err)
+			page(w, http.StatusBadGateway)
+		},
+	}
+	proxy.ServeHTTP(w, r)
+}
+
+func (f *Front) albEvent(r *http.Request, group *targetGroup, path string) *albEvent {
 	e := &albEvent{Method: r.Method, Path: path}
-	e.Context.ELB.TargetGroupArn = "arn:aws:elasticloadbalancing:" + f.cfg.Region + ":" + f.cfg.Account + ":targetgroup/" + matched.group + "/0"
+	e.Context.ELB.TargetGroupArn = group.arn
 	headers := map[string][]string{}
 	for name, values := range r.Header {
 		headers[strings.ToLower(name)] = values
@@ -79,7 +109,7 @@ func (f *Front) albEvent(r *http.Request, matched *rule, path string) *albEvent 
 			query[name] = append(query[name], v)
 		}
 	}
-	if matched.multi {
+	if group.multi {
 		e.MultiHeaders, e.MultiQuery = headers, query
 		return e
 	}
@@ -127,12 +157,12 @@ func writeALB(w http.ResponseWriter, payload []byte, multi bool) bool {
 	return true
 }
 
-// rule finds the first rule that fits.
-func (p *platform) rule(host, path string) *rule {
+// group finds the target group of the first rule that fits.
+func (b *loadBalancer) group(host, path string) *targetGroup {
 	host, _, _ = strings.Cut(strings.ToLower(host), ":")
-	for _, r := range p.rules {
+	for _, r := range b.rules {
 		if fitsAny(r.hosts, host) && fitsAny(r.paths, path) {
-			return r
+			return r.group
 		}
 	}
 	return nil

@@ -2,12 +2,15 @@
 // the platform calls, where no single endpoint has it all.
 //
 // LocalStack's open core has neither HTTP APIs nor load balancers, user pools or Cloud
-// Map. The last two a second endpoint lends: calls of those services are passed on to
-// it, every other one to LocalStack. The first two are played here. What there is to
-// play is read from the synthesised templates, the ones that were deployed: routes,
-// authorizers, integrations, listener rules, target groups. So nothing here can differ
-// from what AWS would be told; only how it is carried out can, and that follows AWS's
-// documentation, linked where it is done.
+// Map. A second endpoint lends the APIs of the last three: calls of those services are
+// passed on to it, every other one to LocalStack. What carries requests to functions is
+// played here, for the functions are LocalStack's.
+//
+// The gateway is read from the synthesised templates, the ones that were deployed:
+// routes, authorizers, integrations. The load balancer is read from the lender's API, to
+// which the same templates were deployed, and which tests change. So what is played
+// cannot differ from what AWS would be told; only how it is carried out can, and that
+// follows AWS's documentation, linked where it is done.
 //
 // Callers must keep: templates are read at the first request that needs them and again
 // when they have changed, so deploy before you call.
@@ -27,6 +30,10 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	elb "github.com/aws/aws-sdk-go-v2/service/elasticloadbalancingv2"
+
+	"tradewind/localstack/internal/localaws"
 )
 
 // Where the front serves what it plays, below its own address. They are those of the
@@ -58,9 +65,13 @@ type Front struct {
 	client       *http.Client
 	main, lender http.Handler
 
-	mu     sync.Mutex // of what follows
-	read   time.Time  // of the manifest, when the templates were read
-	played *platform
+	elb *elb.Client
+
+	mu       sync.Mutex // of what follows
+	read     time.Time  // of the manifest, when the templates were read
+	api      *httpAPI
+	balanced *loadBalancer // nil when it may have changed
+	changes  int           // of the load balancer
 }
 
 // New returns a front.
@@ -73,6 +84,7 @@ func New(cfg Config) *Front {
 		IdleConnTimeout: 2 * time.Second,
 	}
 	f := &Front{cfg: cfg, client: &http.Client{Transport: transport}}
+	f.elb = elb.NewFromConfig(localaws.Config(cfg.Lender.String(), cfg.Region))
 	f.main, f.lender = f.pass(cfg.Main, transport), f.pass(cfg.Lender, transport)
 	return f
 }
@@ -103,50 +115,57 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if len(parts) == 3 {
 			rest += parts[2]
 		}
-		f.play(w, r, func(p *platform) { f.gateway(w, r, p, rest) })
+		api, err := f.httpAPI(r.Context())
+		if err != nil {
+			f.broken(w, r, err)
+			return
+		}
+		f.gateway(w, r, api, rest)
 	case strings.HasPrefix(path, balancerPath):
-		_, rest, _ := strings.Cut(strings.TrimPrefix(path, balancerPath), "/")
-		f.play(w, r, func(p *platform) { f.balancer(w, r, p, "/"+rest) })
+		name, rest, _ := strings.Cut(strings.TrimPrefix(path, balancerPath), "/")
+		lb, err := f.loadBalancer(r.Context(), name)
+		if err != nil {
+			f.broken(w, r, err)
+			return
+		}
+		f.balancer(w, r, lb, "/"+rest)
 	case lent(r):
 		f.lender.ServeHTTP(w, r)
+		f.changed(r)
 	default:
 		f.main.ServeHTTP(w, r)
+		f.changed(r)
 	}
 }
 
-// play answers by what the templates say.
-func (f *Front) play(w http.ResponseWriter, r *http.Request, answer func(*platform)) {
-	p, err := f.platform(r.Context())
-	if err != nil {
-		f.cfg.Log.Printf("%s %s: %v", r.Method, r.URL.Path, err)
-		message(w, http.StatusServiceUnavailable, err.Error())
-		return
-	}
-	answer(p)
+// broken answers for what cannot be played.
+func (f *Front) broken(w http.ResponseWriter, r *http.Request, err error) {
+	f.cfg.Log.Printf("%s %s: %v", r.Method, r.URL.Path, err)
+	message(w, http.StatusServiceUnavailable, err.Error())
 }
 
-// platform returns what is deployed, read anew if it was synthesised anew.
-func (f *Front) platform(ctx context.Context) (*platform, error) {
+// httpAPI returns the gateway as it is deployed, read anew if it was synthesised anew.
+func (f *Front) httpAPI(ctx context.Context) (*httpAPI, error) {
 	info, err := os.Stat(filepath.Join(f.cfg.App, "manifest.json"))
 	if err != nil {
 		return nil, fmt.Errorf("nothing was synthesised: %w", err)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.played != nil && f.read.Equal(info.ModTime()) {
-		return f.played, nil
+	if f.api != nil && f.read.Equal(info.ModTime()) {
+		return f.api, nil
 	}
-	p, err := readPlatform(f.cfg.App, func(name string) (string, error) { return f.parameter(ctx, name) })
+	api, err := readHTTPAPI(f.cfg.App, func(name string) (string, error) { return f.parameter(ctx, name) })
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range p.routes {
+	for _, r := range api.routes {
 		if r.authorizer != nil {
 			r.authorizer.keys = &keySet{fetch: f.poolKeys(r.authorizer.issuer), now: f.cfg.Now}
 		}
 	}
-	f.played, f.read = p, info.ModTime()
-	return p, nil
+	f.api, f.read = api, info.ModTime()
+	return api, nil
 }
 
 // ready says whether everybody is there.
@@ -162,8 +181,9 @@ func (f *Front) ready(w http.ResponseWriter, r *http.Request) {
 // lentServices are those that the lender has, by what the signature's scope and the
 // header X-Amz-Target call them.
 var lentServices = map[string]string{
-	"cognito-idp":      "AWSCognitoIdentityProviderService",
-	"servicediscovery": "Route53AutoNaming_v20170314",
+	"cognito-idp":          "AWSCognitoIdentityProviderService",
+	"servicediscovery":     "Route53AutoNaming_v20170314",
+	"elasticloadbalancing": "", // it has no such header
 }
 
 // lent says whether a request is one of the AWS API that the lender answers, or one
@@ -173,13 +193,17 @@ func lent(r *http.Request) bool {
 		return true
 	}
 	target, _, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	scope := r.Header.Get("Authorization")
 	for service, name := range lentServices {
-		if target == name || strings.Contains(scope, "/"+service+"/aws4_request") {
+		if target != "" && target == name || scoped(r, service) {
 			return true
 		}
 	}
 	return false
+}
+
+// scoped says whether a request is signed for a service.
+func scoped(r *http.Request, service string) bool {
+	return strings.Contains(r.Header.Get("Authorization"), "/"+service+"/aws4_request")
 }
 
 // parameter reads a parameter of the deployed platform.

@@ -18,6 +18,7 @@ const (
 	gatewayBody   = 10 << 20
 	gatewayHeader = 10 << 10
 	gatewayStage  = "$default"
+	defaultRoute  = "$default" // for what no other fits
 )
 
 // httpEvent is what a function gets from an HTTP API, payload 2.0:
@@ -66,8 +67,8 @@ type httpRequest struct {
 }
 
 // gateway answers as the HTTP API does. path is escaped, as it was sent.
-func (f *Front) gateway(w http.ResponseWriter, r *http.Request, p *platform, path string) {
-	if p.cors.preflight(w, r) {
+func (f *Front) gateway(w http.ResponseWriter, r *http.Request, api *httpAPI, path string) {
+	if api.cors.preflight(w, r) {
 		return
 	}
 	id := random(8)
@@ -77,12 +78,12 @@ func (f *Front) gateway(w http.ResponseWriter, r *http.Request, p *platform, pat
 		return
 	}
 	path = decoded(path)
-	matched, parameters := p.route(r.Method, path)
+	matched, parameters := api.route(r.Method, path)
 	if matched == nil {
 		message(w, http.StatusNotFound, "Not Found")
 		return
 	}
-	event := f.httpEvent(r, p, matched, path, id)
+	event := f.httpEvent(r, api, matched, path, id)
 	event.PathParameters = parameters
 	if matched.authorizer != nil {
 		claims, err := matched.authorizer.authorize(r.Context(), r.Header.Get("Authorization"), matched.scopes, f.cfg.Now())
@@ -116,13 +117,13 @@ func (f *Front) gateway(w http.ResponseWriter, r *http.Request, p *platform, pat
 		message(w, http.StatusServiceUnavailable, "Service Unavailable")
 		return
 	}
-	if got.failed || !writeHTTP(w, got.payload, func() { p.cors.expose(w, r) }) {
+	if got.failed || !writeHTTP(w, got.payload, func() { api.cors.expose(w, r) }) {
 		f.cfg.Log.Printf("%s %s: %s", r.Method, path, got.payload)
 		message(w, http.StatusInternalServerError, "Internal Server Error")
 	}
 }
 
-func (f *Front) httpEvent(r *http.Request, p *platform, matched *route, path, id string) *httpEvent {
+func (f *Front) httpEvent(r *http.Request, api *httpAPI, matched *route, path, id string) *httpEvent {
 	now := f.cfg.Now().UTC()
 	e := &httpEvent{
 		Version:        "2.0",
@@ -132,9 +133,9 @@ func (f *Front) httpEvent(r *http.Request, p *platform, matched *route, path, id
 		Headers:        make(map[string]string, len(r.Header)+5),
 		Context: httpContext{
 			AccountID:    f.cfg.Account,
-			APIID:        p.apiID,
+			APIID:        api.id,
 			DomainName:   r.Host,
-			DomainPrefix: p.apiID,
+			DomainPrefix: api.id,
 			HTTP: httpRequest{
 				Method: r.Method, Path: path, Protocol: r.Proto, SourceIP: source(r), UserAgent: r.UserAgent(),
 			},
@@ -213,9 +214,9 @@ func writeHTTP(w http.ResponseWriter, payload []byte, expose func()) bool {
 // route finds the route for a request, and what its variables stand for. The routes are
 // ordered; the first that fits is the most specific one:
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
-func (p *platform) route(method, path string) (*route, map[string]string) {
+func (a *httpAPI) route(method, path string) (*route, map[string]string) {
 	asked := segments(path)
-	for _, r := range p.routes {
+	for _, r := range a.routes {
 		if r.method != "ANY" && r.method != method {
 			continue
 		}
@@ -227,6 +228,9 @@ func (p *platform) route(method, path string) (*route, map[string]string) {
 }
 
 func (r *route) fits(asked []string) (map[string]string, bool) {
+	if r.key == defaultRoute {
+		return nil, true
+	}
 	var parameters map[string]string
 	set := func(name, v string) {
 		if parameters == nil {

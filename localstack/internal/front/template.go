@@ -11,21 +11,18 @@ import (
 	"time"
 )
 
-// platform is what the templates say of the gateway and the load balancer.
-type platform struct {
-	apiID   string
-	account string
-	cors    *cors
-	routes  []*route
-	rules   []*rule // in the order in which they are tried
-	nobody  fixed   // what the listener answers when no rule fits
+// httpAPI is what the templates say of the gateway.
+type httpAPI struct {
+	id     string
+	cors   *cors
+	routes []*route // the most specific first
 }
 
 // route is a route of the HTTP API.
 type route struct {
-	key        string // "GET /api/orders/{id}"
-	method     string // "ANY" for all
-	path       []string
+	key        string   // "GET /api/orders/{id}"
+	method     string   // "ANY" for all
+	path       []string // none for the default route
 	target     target
 	timeout    time.Duration
 	authorizer *authorizer // nil: open to anyone
@@ -46,23 +43,6 @@ type cors struct {
 	MaxAge                                                  int
 }
 
-// rule is a listener rule.
-type rule struct {
-	priority int
-	hosts    []string // patterns; none means any
-	paths    []string
-	group    string // the target group's name
-	target   target
-	multi    bool // multi-value headers
-}
-
-// fixed is a fixed response of the listener.
-type fixed struct {
-	Status string `json:"StatusCode"`
-	Type   string `json:"ContentType"`
-	Body   string `json:"MessageBody"`
-}
-
 // template is the part of a template that is looked at.
 type template struct {
 	stack      string
@@ -76,9 +56,9 @@ type resource struct {
 	Properties json.RawMessage
 }
 
-// readPlatform reads all templates of an app. parameter reads an SSM parameter, by
+// readHTTPAPI reads all templates of an app. parameter reads an SSM parameter, by
 // which a template knows what another stack made.
-func readPlatform(app string, parameter func(name string) (string, error)) (*platform, error) {
+func readHTTPAPI(app string, parameter func(name string) (string, error)) (*httpAPI, error) {
 	paths, err := filepath.Glob(filepath.Join(app, "*.template.json"))
 	if err != nil {
 		return nil, err
@@ -86,7 +66,7 @@ func readPlatform(app string, parameter func(name string) (string, error)) (*pla
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("no template in %s", app)
 	}
-	p := &platform{}
+	p := &httpAPI{}
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
@@ -101,12 +81,11 @@ func readPlatform(app string, parameter func(name string) (string, error)) (*pla
 		}
 	}
 	slices.SortFunc(p.routes, func(a, b *route) int { return moreSpecific(a, b) })
-	slices.SortFunc(p.rules, func(a, b *rule) int { return a.priority - b.priority })
 	return p, nil
 }
 
 // add adds what a template holds.
-func (t *template) add(p *platform) error {
+func (t *template) add(p *httpAPI) error {
 	for id, r := range t.Resources {
 		var err error
 		switch r.Type {
@@ -114,10 +93,6 @@ func (t *template) add(p *platform) error {
 			err = t.addAPI(p, id)
 		case "AWS::ApiGatewayV2::Route":
 			err = t.addRoute(p, id)
-		case "AWS::ElasticLoadBalancingV2::Listener":
-			err = t.addListener(p, id)
-		case "AWS::ElasticLoadBalancingV2::ListenerRule":
-			err = t.addRule(p, id)
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", id, err)
@@ -126,7 +101,7 @@ func (t *template) add(p *platform) error {
 	return nil
 }
 
-func (t *template) addAPI(p *platform, id string) error {
+func (t *template) addAPI(p *httpAPI, id string) error {
 	var api struct {
 		ProtocolType      string
 		CorsConfiguration *cors
@@ -137,11 +112,11 @@ func (t *template) addAPI(p *platform, id string) error {
 	if api.ProtocolType != "HTTP" {
 		return fmt.Errorf("an API of the protocol %q is not played", api.ProtocolType)
 	}
-	p.apiID, p.cors = id, api.CorsConfiguration
+	p.id, p.cors = id, api.CorsConfiguration
 	return nil
 }
 
-func (t *template) addRoute(p *platform, id string) error {
+func (t *template) addRoute(p *httpAPI, id string) error {
 	var props struct {
 		RouteKey, AuthorizationType string
 		AuthorizationScopes         []string
@@ -151,11 +126,12 @@ func (t *template) addRoute(p *platform, id string) error {
 	if err := t.properties(id, &props); err != nil {
 		return err
 	}
-	method, path, ok := strings.Cut(props.RouteKey, " ")
-	if !ok {
+	r := &route{key: props.RouteKey, method: "ANY", scopes: props.AuthorizationScopes}
+	if method, path, ok := strings.Cut(props.RouteKey, " "); ok {
+		r.method, r.path = method, segments(path)
+	} else if props.RouteKey != defaultRoute {
 		return fmt.Errorf("the route key %q is not played", props.RouteKey)
 	}
-	r := &route{key: props.RouteKey, method: method, path: segments(path), scopes: props.AuthorizationScopes}
 	at, err := t.text(props.Target)
 	if err != nil {
 		return err
@@ -227,87 +203,6 @@ func (t *template) authorizer(ref value) (*authorizer, error) {
 		a.audience = append(a.audience, audience)
 	}
 	return a, nil
-}
-
-func (t *template) addListener(p *platform, id string) error {
-	var props struct {
-		DefaultActions []struct {
-			Type                string
-			FixedResponseConfig fixed
-		}
-	}
-	if err := t.properties(id, &props); err != nil {
-		return err
-	}
-	if len(props.DefaultActions) != 1 || props.DefaultActions[0].Type != "fixed-response" {
-		return errors.New("a listener is played with one default action, a fixed response")
-	}
-	p.nobody = props.DefaultActions[0].FixedResponseConfig
-	return nil
-}
-
-func (t *template) addRule(p *platform, id string) error {
-	var props struct {
-		Priority   int
-		Conditions []struct {
-			Field             string
-			HostHeaderConfig  struct{ Values []string }
-			PathPatternConfig struct{ Values []string }
-		}
-		Actions []struct {
-			Type           string
-			TargetGroupArn value
-		}
-	}
-	if err := t.properties(id, &props); err != nil {
-		return err
-	}
-	r := &rule{priority: props.Priority}
-	for _, c := range props.Conditions {
-		switch c.Field {
-		case "host-header":
-			r.hosts = c.HostHeaderConfig.Values
-		case "path-pattern":
-			r.paths = c.PathPatternConfig.Values
-		default:
-			return fmt.Errorf("the condition %q is not played", c.Field)
-		}
-	}
-	if len(props.Actions) != 1 || props.Actions[0].Type != "forward" {
-		return errors.New("a rule is played with one action, a forward")
-	}
-	group, err := t.text(props.Actions[0].TargetGroupArn)
-	if err != nil {
-		return err
-	}
-	if err := t.group(r, group); err != nil {
-		return err
-	}
-	p.rules = append(p.rules, r)
-	return nil
-}
-
-func (t *template) group(r *rule, id string) error {
-	var props struct {
-		Name, TargetType      string
-		Targets               []struct{ ID value }
-		TargetGroupAttributes []struct{ Key, Value string }
-	}
-	if err := t.properties(id, &props); err != nil {
-		return err
-	}
-	if props.TargetType != "lambda" || len(props.Targets) != 1 {
-		return fmt.Errorf("a target group of type %q with %d targets is not played", props.TargetType, len(props.Targets))
-	}
-	r.group = props.Name
-	for _, a := range props.TargetGroupAttributes {
-		if a.Key == "lambda.multi_value_headers.enabled" {
-			r.multi = a.Value == "true"
-		}
-	}
-	var err error
-	r.target, err = t.function(props.Targets[0].ID)
-	return err
 }
 
 // function finds the function, or the alias of one, that a value refers to.

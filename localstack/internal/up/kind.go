@@ -1,7 +1,6 @@
 package up
 
 import (
-	"context"
 	"fmt"
 
 	"tradewind/localstack/internal/combined"
@@ -13,12 +12,10 @@ import (
 
 // kind is what differs between the endpoints.
 type kind struct {
-	// check says, before anything is made, why the endpoint cannot run here.
-	check func(context.Context) error
 	// config says how it is started.
 	config func(w *workspace.Workspace, log string, port int) (endpoint.Config, error)
-	// drops says that of the templates it leaves out what package mend knows.
-	drops bool
+	// forgets says that it has an HTTP API without the cross-origin rules of its template.
+	forgets bool
 }
 
 // DefaultEndpoint is the endpoint when nobody asks for another.
@@ -26,14 +23,12 @@ const DefaultEndpoint = "ministack"
 
 var kinds = map[string]kind{
 	DefaultEndpoint: {
-		check: func(context.Context) error { return nil },
 		config: func(w *workspace.Workspace, log string, port int) (endpoint.Config, error) {
 			return ministack.Config(w.Root, w.EndpointDir(), log, port)
 		},
-		drops: true,
+		forgets: true,
 	},
 	"localstack": {
-		check: combined.Check,
 		config: func(w *workspace.Workspace, log string, port int) (endpoint.Config, error) {
 			return combined.Config(w.Root, w.Root+"/"+app, w.EndpointDir(), log, port)
 		},

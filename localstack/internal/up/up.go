@@ -114,9 +114,6 @@ func (r *run) all(ctx context.Context) (code int, err error) {
 	if err := endpoint.Free(r.Port); err != nil { // now, and not after minutes of building
 		return 0, err
 	}
-	if err := r.kind.check(ctx); err != nil {
-		return 0, err
-	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -167,9 +164,6 @@ func (r *run) bringUp(ctx context.Context, cancel context.CancelCauseFunc) error
 		{"order", r.order},
 	}
 	for _, s := range steps {
-		if s.name == "mend" && !r.kind.drops {
-			continue
-		}
 		if err := context.Cause(ctx); err != nil {
 			return err
 		}
@@ -264,9 +258,11 @@ func (r *run) deploy(ctx context.Context, log string, _ func(string)) (string, e
 }
 
 func (r *run) mend(ctx context.Context, _ string, _ func(string)) (string, error) {
-	api := r.stacks[stacks+"platform"]["ApiId"]
-	if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", api); err != nil {
-		return "", err
+	if r.kind.forgets {
+		api := r.stacks[stacks+"platform"]["ApiId"]
+		if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", api); err != nil {
+			return "", err
+		}
 	}
 	n, err := mend.Targets(ctx, r.aws(), r.stacks)
 	return fmt.Sprintf("%d targets", n), err

@@ -7,18 +7,20 @@ whatever refers to it. The types below are made in one of three ways:
              its id and attributes there are what the stack here sees. Whoever calls the
              API of such a service must be sent to the same endpoint.
     played   an id and nothing else: the front (localstack/internal/front) plays the
-             gateway and the load balancer by reading the templates.
+             gateway by reading the templates.
     own      by LocalStack's own API, which has what its CloudFormation lacks.
 
 A type that is in none of them stays what it was, and localstack/integration says so.
 """
 
+import functools
 import hashlib
 import json
 import os
 import time
 
 import boto3
+from botocore.client import BaseClient
 from localstack.services.cloudformation.resource_provider import (
     CloudFormationResourceProviderPlugin,
     OperationStatus,
@@ -52,7 +54,7 @@ class Lent(Made):
         return self._put(request, "update_stack")
 
     def delete(self, request: Request) -> Event:
-        _lender(request).delete_stack(StackName=_stack(request))
+        _lender(request.region_name).delete_stack(StackName=_stack(request))
         return _done({})
 
     def _put(self, request: Request, action: str) -> Event:
@@ -60,7 +62,7 @@ class Lent(Made):
         for name in self.ATTRIBUTES:
             outputs[name] = {"Value": {"Fn::GetAtt": ["Lent", name]}}
         template = {"Resources": {"Lent": {"Type": self.TYPE, "Properties": request.desired_state}}, "Outputs": outputs}
-        lender = _lender(request)
+        lender = _lender(request.region_name)
         getattr(lender, action)(StackName=_stack(request), TemplateBody=json.dumps(template))
         stack = _settled(lender, _stack(request))
         if stack["StackStatus"] not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
@@ -86,21 +88,6 @@ class Played(Made):
         return {self.ID: digest[:10]}
 
 
-class Balancing(Played):
-    """Resources that are known by their ARN."""
-
-    def identity(self, request: Request, digest: str) -> dict:
-        name = request.desired_state.get("Name") or request.logical_resource_id
-        kind = self.TYPE.rsplit("::", 1)[1].lower()
-        where = f"{request.region_name}:{request.account_id}"
-        return {
-            self.ID: f"arn:aws:elasticloadbalancing:{where}:{kind}/{name}/{digest[:16]}",
-            "LoadBalancerName": name,
-            "DNSName": f"internal-{name}.{request.region_name}.elb.amazonaws.com",
-            "CanonicalHostedZoneID": "Z35SXDOTRQ7X7K",
-        }
-
-
 class HostedZone(Made):
     def create(self, request: Request) -> Event:
         wanted = request.desired_state
@@ -124,9 +111,10 @@ def _done(model: dict) -> Event:
     return ProgressEvent(OperationStatus.SUCCESS, resource_model=model)
 
 
-def _lender(request: Request):
+@functools.cache
+def _lender(region: str) -> BaseClient:
     return boto3.client(
-        "cloudformation", endpoint_url=os.environ[LENDER_VARIABLE], region_name=request.region_name,
+        "cloudformation", endpoint_url=os.environ[LENDER_VARIABLE], region_name=region,
         aws_access_key_id="test", aws_secret_access_key="test",
     )
 
@@ -135,13 +123,13 @@ def _stack(request: Request) -> str:
     return f"{request.stack_name}-{request.logical_resource_id}"
 
 
-def _settled(lender, name: str) -> dict:
+def _settled(lender: BaseClient, name: str) -> dict:
     late = time.monotonic() + PATIENCE
     while True:
         stack = lender.describe_stacks(StackName=name)["Stacks"][0]
         if not stack["StackStatus"].endswith("_IN_PROGRESS") or time.monotonic() > late:
             return stack
-        time.sleep(0.05)
+        time.sleep(0.02)
 
 
 def _plugin(way: type[Made], resource_type: str, id: str, *attributes: str) -> type[CloudFormationResourceProviderPlugin]:
@@ -165,14 +153,16 @@ Namespace = _plugin(Lent, "AWS::ServiceDiscovery::HttpNamespace", "Id", "Arn")
 DiscoveryService = _plugin(Lent, "AWS::ServiceDiscovery::Service", "Id", "Arn")
 DiscoveryInstance = _plugin(Lent, "AWS::ServiceDiscovery::Instance", "InstanceId")
 
+LoadBalancer = _plugin(
+    Lent, "AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerArn", "LoadBalancerName", "DNSName", "CanonicalHostedZoneID"
+)
+Listener = _plugin(Lent, "AWS::ElasticLoadBalancingV2::Listener", "ListenerArn")
+ListenerRule = _plugin(Lent, "AWS::ElasticLoadBalancingV2::ListenerRule", "RuleArn")
+TargetGroup = _plugin(Lent, "AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupArn")
+
 Api = _plugin(Played, "AWS::ApiGatewayV2::Api", "ApiId")
 Authorizer = _plugin(Played, "AWS::ApiGatewayV2::Authorizer", "AuthorizerId")
 Integration = _plugin(Played, "AWS::ApiGatewayV2::Integration", "IntegrationId")
 Route = _plugin(Played, "AWS::ApiGatewayV2::Route", "RouteId")
 Stage = _plugin(Played, "AWS::ApiGatewayV2::Stage", "StageName")
-LoadBalancer = _plugin(Balancing, "AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerArn")
-Listener = _plugin(Balancing, "AWS::ElasticLoadBalancingV2::Listener", "ListenerArn")
-ListenerRule = _plugin(Balancing, "AWS::ElasticLoadBalancingV2::ListenerRule", "RuleArn")
-TargetGroup = _plugin(Balancing, "AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupArn")
-
 Zone = _plugin(HostedZone, "AWS::Route53::HostedZone", "Id")

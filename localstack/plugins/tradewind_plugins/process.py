@@ -160,12 +160,8 @@ class _Process:
         except OSError as e:
             self._why = str(e)
             self._ended = 127
-            self._api.shutdown()
-            self._api.server_close()
-            self.log.follow()
-            return
         self.log.follow()
-        threading.Thread(target=self._watch, name=f"function-{self.popen.pid}", daemon=True).start()
+        threading.Thread(target=self._watch, name="function", daemon=True).start()
 
     def alive(self) -> bool:
         return self._ended is None
@@ -174,13 +170,13 @@ class _Process:
         """Waits for the end of the initialisation; returns how it failed, if it did."""
         with self._changed:
             self._changed.wait_for(lambda: self._asked or self._init_error or self._ended is not None, patience)
-            if self._init_error is not None:
-                return self._init_error, True
-            if self._ended is not None:
+            if self._init_error is None and self._ended is not None:
                 return self._exit(request_id)
             if self._asked:
                 return None
         self.kill()
+        if self._init_error is not None:
+            return self._init_error, True
         return _problem("Sandbox.Timedout", f"RequestId: {request_id} Error: Init timed out after {patience:.2f} seconds")
 
     def run(self, work: _Invocation, timeout: float) -> Outcome:
@@ -224,10 +220,12 @@ class _Process:
         return _problem("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited with error: {how}")
 
     def _watch(self) -> None:
-        ended = self.popen.wait()
-        with self._changed:
-            self._ended = ended
-            self._changed.notify_all()
+        """Cleans up when the process has ended, which may take a while."""
+        if self.popen:
+            ended = self.popen.wait()
+            with self._changed:
+                self._ended = ended
+                self._changed.notify_all()
         self._api.shutdown()
         self._api.server_close()
         self.log.close()

@@ -104,7 +104,7 @@ class ProcessTest(unittest.TestCase):
         pid = e.pid
         began = time.monotonic()
         self.problem(self.ask(e, do="sleep", seconds=30), "Sandbox.Timedout", "r-1 Error: Task timed out after 0.50 seconds")
-        self.assertLess(time.monotonic() - began, 5)
+        self.assertLess(time.monotonic() - began, 20)
         self.assertNotEqual(self.answer(e)["pid"], pid)
 
     def test_a_crash(self):
@@ -136,7 +136,8 @@ class ProcessTest(unittest.TestCase):
             ("error", "Boom", "no configuration"),
             ("hang", "Sandbox.Timedout", "Init timed out"),
         ):
-            with self.subTest(how), unittest.mock.patch.object(process, "INIT_TIMEOUT", 0.7):
+            patience = 2.0 if how == "hang" else 30.0
+            with self.subTest(how), unittest.mock.patch.object(process, "INIT_TIMEOUT", patience):
                 e = self.environment(START=how)
                 e.start()  # is tried again by the invocation, which tells
                 result = self.ask(e)
@@ -165,12 +166,12 @@ class ProcessTest(unittest.TestCase):
         for e in all_of_them:
             e.start()
         began = time.monotonic()
-        threads = [threading.Thread(target=self.ask, args=(e,), kwargs={"do": "sleep", "seconds": 1}) for e in all_of_them]
+        threads = [threading.Thread(target=self.ask, args=(e,), kwargs={"do": "sleep", "seconds": 2}) for e in all_of_them]
         for t in threads:
             t.start()
         for t in threads:
             t.join()
-        self.assertLess(time.monotonic() - began, 3)
+        self.assertLess(time.monotonic() - began, 7)
 
     def test_what_a_function_leaves_behind_holds_nothing_up(self):
         e = self.environment()

@@ -62,6 +62,7 @@ func (p *platform) flows(t *testing.T, without ...string) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
+			p.possible(t)
 			t.Parallel()
 			test(t, p)
 		})
@@ -92,6 +93,7 @@ func TestPlatform(t *testing.T) {
 			"a relay":                              killedRelay,
 		} {
 			t.Run(name, func(t *testing.T) {
+				p.possible(t)
 				t.Parallel()
 				test(t, p)
 			})

@@ -216,7 +216,11 @@ func (r *run) startEndpoint(ctx context.Context, cancel context.CancelCauseFunc,
 			cancel(err)
 		}
 	}()
-	return e.URL(), nil
+	who, err := endpoint.Identify(ctx, e.URL())
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s at %s", who, e.URL()), nil
 }
 
 // bootstrap prepares the account, and puts into it what the stacks will look for.

@@ -58,7 +58,7 @@ func render(runs []seen) string {
 	b.WriteString("# How the local endpoints differ from AWS\n\n" +
 		"Made by `go run ./localstack/differences` from what `make test` saw; do not edit. A green local test proves nothing of AWS where a cell\n" +
 		"is **bold**: those cases are injected in unit tests or asserted in templates. Each row is shown by the test\n" +
-		"`TestBehaviours/<name>` of `localstack/differences`.\n\n| behaviour |")
+		"`TestBehaviours/of/<name>` of `localstack/differences`.\n\n| behaviour |")
 	rule := "|---|"
 	for _, r := range runs {
 		fmt.Fprintf(&b, " %s %s |", r.Endpoint, r.Version)

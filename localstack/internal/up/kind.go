@@ -2,6 +2,9 @@ package up
 
 import (
 	"fmt"
+	"os"
+	"strconv"
+	"time"
 
 	"tradewind/localstack/internal/combined"
 	"tradewind/localstack/internal/endpoint"
@@ -33,6 +36,20 @@ var kinds = map[string]kind{
 			return combined.Config(w.Root, w.Root+"/"+app, w.EndpointDir(), log, port)
 		},
 	},
+	// LocalStack's image, which nobody here could run: see the compose file.
+	"localstack-image": {
+		config: func(w *workspace.Workspace, log string, port int) (endpoint.Config, error) {
+			env := []string{"PORT=" + strconv.Itoa(port)}
+			for _, name := range []string{"PATH", "HOME", "DOCKER_HOST", "LOCALSTACK_AUTH_TOKEN"} {
+				env = append(env, name+"="+os.Getenv(name))
+			}
+			return endpoint.Config{
+				Command: []string{"docker", "compose", "-f", w.Root + "/localstack/compose.yaml", "up"},
+				Env:     env, Dir: w.EndpointDir(), Log: log, Port: port, Ready: "/_localstack/health",
+				Patience: 10 * time.Minute, // the image has to come first
+			}, nil
+		},
+	},
 }
 
 // kindOf finds an endpoint by its name; none means the default one.
@@ -42,7 +59,7 @@ func kindOf(name string) (kind, error) {
 	}
 	k, ok := kinds[name]
 	if !ok {
-		return k, fault.New(nil, fmt.Sprintf("make it %s or localstack", DefaultEndpoint), "there is no endpoint %q", name)
+		return k, fault.New(nil, fmt.Sprintf("make it %s, localstack or localstack-image", DefaultEndpoint), "there is no endpoint %q", name)
 	}
 	return k, nil
 }

@@ -23,7 +23,7 @@ func TestPython(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range []string{"process", "dynamodb"} {
+	for _, name := range []string{"process", "dynamodb", "answer"} {
 		t.Run(name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), "python3", "-B", "-m", "unittest", "-v", "tests/test_"+name+".py")
 			cmd.Env = append(cmd.Environ(), "PYTHONPATH=.")

@@ -188,6 +188,9 @@ func prepare(o Options, port int, lender string) ([]string, error) {
 		"LS_LOG=warning",
 		"SQS_DISABLE_CLOUDWATCH_METRICS=1", // they cost more than what they count
 
+		// As it is without being told, but with a warning: TestEveryResourceIsMade looks.
+		"CFN_IGNORE_UNSUPPORTED_RESOURCE_TYPES=1",
+
 		"PROVIDER_OVERRIDE_DYNAMODB=v2", // with the database's own streams
 		"DYNAMODB_IN_MEMORY=1",
 		"LAMBDA_RUNTIME_EXECUTOR=process",

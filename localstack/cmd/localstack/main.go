@@ -28,10 +28,14 @@ func main() {
 	flag.StringVar(&o.Dir, "dir", "", "`folder` for state and temporary files")
 	flag.IntVar(&o.Port, "port", 4566, "`port` on 127.0.0.1")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	if err := combined.Run(ctx, o); err != nil && ctx.Err() == nil {
+	if err := run(o); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func run(o combined.Options) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return combined.Run(ctx, o)
 }

@@ -111,7 +111,7 @@ func Run(ctx context.Context, o Options) error {
 		defer process.Stop()
 		go func() {
 			<-process.Done()
-			ended <- fmt.Errorf("%s ended by itself: %v", name, process.Err())
+			ended <- errors.Join(errors.New(name+" ended by itself"), process.Err())
 		}()
 	}
 	handler := front.New(front.Config{

@@ -80,7 +80,7 @@ func readHTTPAPI(app string, parameter func(name string) (string, error)) (*http
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
 	}
-	slices.SortFunc(p.routes, func(a, b *route) int { return moreSpecific(a, b) })
+	slices.SortFunc(p.routes, moreSpecific)
 	return p, nil
 }
 

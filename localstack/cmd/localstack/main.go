@@ -4,8 +4,7 @@
 //
 //	.local/bin/localstack -root . -app cdk.out/local -dir .local/by-hand [-port 4566]
 //
-// It needs what `make tools ENDPOINT=localstack` installs, and leaves its files in the
-// folder it is given.
+// It needs what `make tools ENDPOINT=localstack` installs, and leaves files in its folder.
 package main
 
 import (

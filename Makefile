@@ -20,6 +20,12 @@ STAGE ?= dev
 STARTS ?= 300
 TEST_PORT ?= 4570
 
+# The local endpoint: ministack, which carries the whole platform, or localstack. The
+# third needs Docker and a token, see localstack/compose.yaml.
+ENDPOINT ?= ministack
+ENDPOINTS := ministack localstack localstack-image
+$(if $(filter-out $(ENDPOINTS),$(ENDPOINT)),$(error ENDPOINT is "$(ENDPOINT)": it is one of $(ENDPOINTS)))
+
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := .local/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(word 1,$(GO))/golangci-lint
 GOVULNCHECK_VERSION := v1.9.0
@@ -37,11 +43,11 @@ help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 	@awk -F ' ## ' '/^## later: / { printf "  %-14s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
 
-.PHONY: preflight preflight-cc
+.PHONY: preflight preflight-test
 preflight:
-	@[[ -n "$${PREFLIGHT-}" ]] || .ci/preflight
-preflight-cc:
-	@.ci/preflight cc
+	@[[ -n "$${PREFLIGHT-}" ]] || .ci/preflight $(filter localstack,$(ENDPOINT))
+preflight-test:
+	@.ci/preflight cc $(filter localstack,$(ENDPOINT))
 
 # --- Run and test ----------------------------------------------------------------
 
@@ -49,11 +55,11 @@ preflight-cc:
 ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: run
-run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566, DISCOVERY=loadbalancer, registry or dns)
-	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) -discovery $(DISCOVERY) $(if $(filter 1,$(ONESHOT)),-oneshot)
+run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566, DISCOVERY=loadbalancer, registry or dns, ENDPOINT=ministack or localstack)
+	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) -endpoint $(ENDPOINT) -discovery $(DISCOVERY) $(if $(filter 1,$(ONESHOT)),-oneshot)
 
 TALLY := .local/bin/tally
-PARTS := unit plain architecture synth endpoint
+PARTS := unit plain architecture synth $(ENDPOINT)
 RESULT = .local/results/$(@:test-%=%).json
 RECORD = $(TALLY) -record $(RESULT) --
 GO_TEST := go test -json -timeout 15m
@@ -63,14 +69,14 @@ GO_TEST := go test -json -timeout 15m
 export GORACE := atexit_sleep_ms=10
 
 .PHONY: test $(PARTS:%=test-%)
-test: preflight-cc ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on a running endpoint
+test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on a running endpoint (ENDPOINT=ministack)
 	@rm -rf .local/results
 	@$(SUBMAKE) $(TALLY)
 	@PREFLIGHT=done $(MAKE) -s -j1 -k $(PARTS:%=test-%) || true
 	@$(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json)
 
 # Not over infra: the CDK takes minutes to compile once, and has no races of ours.
-test-unit: $(TALLY) | preflight-cc
+test-unit: $(TALLY) | preflight-test
 	@$(RECORD) $(GO_TEST) -race $$(go list ./events/... ./functions/... ./shared/... ./localstack/... \
 	  | grep -v -e /localstack/integration -e /localstack/conformance -e /functions/sagatest)
 
@@ -86,12 +92,17 @@ test-architecture: $(TALLY) | preflight
 test-synth: $(TALLY) | preflight
 	@$(RECORD) $(GO_TEST) $$(go list ./infra/... | grep -v /infra/archtest)
 
-# The suites of the stores, which skip themselves without an endpoint, and the flows.
-test-endpoint: $(TALLY) | preflight
-	@$(RECORD) $(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/test -- \
-	  $(GO_TEST) -count=1 \
-	  $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u) \
-	  ./localstack/integration/... ./localstack/conformance/...
+# The suites of the stores, which skip themselves without an endpoint, and the flows. The
+# conformance of every route to the contract is the functions' and the same on both, and
+# takes minutes; so is the page of differences, which both make their half of.
+beside = @$(RECORD) $(ALONE) go run ./localstack/cmd/up -endpoint $(1) -port $(TEST_PORT) -dir .local/test-$(1) -- $(GO_TEST) -count=1 $(STORES)
+STORES = $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u)
+
+test-ministack: $(TALLY) | preflight
+	$(call beside,ministack) ./localstack/differences ./localstack/integration/... ./localstack/conformance/...
+
+test-localstack test-localstack-image: $(TALLY) | preflight-test
+	$(call beside,$(@:test-%=%)) ./localstack/differences ./localstack/integration/...
 
 # --- Operate ---------------------------------------------------------------------
 
@@ -164,6 +175,10 @@ $(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
 	@go build -o $@ ./infra
 	$(call inputs,./infra)
 
+.local/bin/localstack: go.mod go.sum .local/stamps/go | preflight
+	@go build -o $@ ./localstack/cmd/localstack
+	$(call inputs,./localstack/cmd/localstack)
+
 .local/bin/tally: go.mod .local/stamps/go | preflight
 	@go build -o $@ ./localstack/tally
 	$(call inputs,./localstack/tally)
@@ -172,7 +187,7 @@ $(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
 	@go build -o $@ ./shared/operate
 	$(call inputs,./shared/operate)
 
--include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/tally .local/bin/operate $(call binaries,amd64) $(call binaries,arm64))
+-include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/localstack .local/bin/tally .local/bin/operate $(call binaries,amd64) $(call binaries,arm64))
 
 # A stamp's text is what must not change, so it is written only when it did.
 stamp = @mkdir -p $(@D); text="$$($(1))"; [[ -f $@ && "$$(<$@)" == "$$text" ]] || echo "$$text" > $@
@@ -295,8 +310,9 @@ check-vulnerabilities: $(GOVULNCHECK)
 # --- Tools -----------------------------------------------------------------------
 
 .PHONY: tools
-tools: preflight ## What the local endpoint and deployments need, into .local/tools and infra/node_modules
-	@$(SUBMAKE) .local/tools/venv/.installed infra/node_modules/.installed
+tools: preflight ## What the local endpoint (ENDPOINT=ministack) and deployments need, into .local/tools and infra/node_modules
+	@$(SUBMAKE) .local/tools/venv/.installed infra/node_modules/.installed \
+	  $(if $(filter localstack,$(ENDPOINT)),.local/tools/localstack/.installed .local/tools/dynamodb/.installed .local/bin/localstack)
 
 # The mark lies inside what it vouches for, so that removing one removes the other.
 python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
@@ -306,6 +322,27 @@ python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
 	$(python)
 .local/tools/cfn-lint/.installed: infra/requirements.txt | preflight
 	$(python)
+
+# LocalStack's packages depend on each other without bounds, so the list is whole and
+# nothing that is not on it is looked for.
+.local/tools/localstack/.installed: .ci/localstack-python $(wildcard localstack/requirements-localstack-*.txt) | preflight
+	@echo "install $(@D) (100 MB, a minute or two the first time)"
+	@read -r python release < <(.ci/localstack-python); \
+	  $$python -m venv --clear $(@D); list=localstack/requirements-localstack-$$release.txt; \
+	  $(@D)/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off --no-deps --require-hashes -r $$list \
+	    | awk -v all=$$(grep -c == $$list) '/^Collecting/ && ++n % 10 == 0 { print "  " n " of " all " packages"; fflush() }'
+	@touch $@
+
+# Exactly the files that are listed, and no other.
+.local/tools/dynamodb/.installed: localstack/dynamodb/pom.xml localstack/dynamodb/SHA256SUMS | preflight
+	@echo "install $(@D) (50 MB)"
+	@rm -rf $(@D); mkdir -p $(@D)
+	@mvn -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+	    -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime > $(@D).log \
+	  || { tail -n 20 $(@D).log >&2; exit 1; }
+	@diff <(ls $(@D)) <(awk '{ print $$2 }' localstack/dynamodb/SHA256SUMS) >&2 && cd $(@D) && sha256sum --quiet -c $(CURDIR)/localstack/dynamodb/SHA256SUMS
+	@rm $(@D).log; touch $@
+
 infra/node_modules/.installed: infra/package-lock.json infra/package.json | preflight
 	@echo "install $(@D)"
 	@npm ci --prefix infra --prefer-offline --no-audit --no-fund --loglevel=error

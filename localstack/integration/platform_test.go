@@ -14,6 +14,7 @@ import (
 	"tradewind/localstack/internal/audit"
 	"tradewind/localstack/internal/await"
 	"tradewind/localstack/internal/cast"
+	"tradewind/localstack/internal/endpoint"
 	"tradewind/localstack/internal/outputs"
 	"tradewind/localstack/internal/pool"
 	"tradewind/localstack/internal/seed"
@@ -30,6 +31,7 @@ const (
 type platform struct {
 	cast    *cast.Platform
 	outputs outputs.Outputs
+	kind    endpoint.Identity // nobody's on AWS
 	anyone  *shop.Client
 	inside  *shop.Client // behind the gateway; nil where that cannot be reached
 	admin   *shop.Client
@@ -65,6 +67,10 @@ func connected(t *testing.T, connect func(context.Context, cast.Watch) (*cast.Pl
 	p := &platform{cast: c, outputs: c.Outputs, anyone: c.Anyone, admin: c.Admin, pool: c.Pool, opening: map[string]int{}}
 	if c.Outputs.Endpoint != "" { // on AWS the load balancer answers its own network only
 		p.inside = c.Anyone.At(c.Outputs.ALBURL)
+		if p.kind, err = endpoint.Identify(t.Context(), c.Outputs.Endpoint); err != nil {
+			t.Fatal(err)
+		}
+		t.Log(p.kind)
 	}
 	return p
 }

@@ -72,6 +72,7 @@ func (p *platform) shows(t *testing.T, what string, all ...flows) {
 		for _, some := range all {
 			for name, test := range some {
 				t.Run(name, func(t *testing.T) {
+					p.possible(t)
 					t.Parallel()
 					test(t, p)
 				})
@@ -110,6 +111,7 @@ func TestPlatform(t *testing.T) {
 			"a relay":                              killedRelay,
 		} {
 			t.Run(name, func(t *testing.T) {
+				p.possible(t)
 				t.Parallel()
 				test(t, p)
 			})

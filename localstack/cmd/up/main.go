@@ -1,7 +1,7 @@
 // Command up runs the whole platform on this machine: it builds and deploys it to a
 // local AWS endpoint, fills it, and places one order.
 //
-//	go run ./localstack/cmd/up [-port 4566] [-dir .local] [-discovery loadbalancer] [-oneshot] [-- command args…]
+//	go run ./localstack/cmd/up [-endpoint ministack] [-port 4566] [-dir .local] [-discovery loadbalancer] [-oneshot] [-- command args…]
 //
 // -discovery says how services find each other: loadbalancer, registry or dns.
 //
@@ -22,6 +22,7 @@ import (
 func main() {
 	leash.Main()
 	var o up.Options
+	flag.StringVar(&o.Endpoint, "endpoint", up.DefaultEndpoint, "the local `endpoint`: ministack or localstack")
 	flag.IntVar(&o.Port, "port", 4566, "`port` of the endpoint on 127.0.0.1")
 	flag.StringVar(&o.Dir, "dir", ".local", "`folder` for logs, state and outputs.json")
 	flag.StringVar(&o.Discovery, "discovery", "loadbalancer", "how services find each other: loadbalancer, registry or dns")

@@ -1,10 +1,9 @@
-// Package endpoint starts, watches and ends the local AWS endpoint.
+// Package endpoint starts, watches and ends a local AWS endpoint, whichever it is
+// (packages ministack and combined say how each is started).
 //
-// The endpoint is a Python program that runs every Lambda function as a process
-// of its own group. Three things about it need care, and this package takes it:
-// it listens on all interfaces unless told otherwise, its functions inherit its
-// environment (so it gets a clean one, without the user's credentials), and they
-// can outlive it (so the group is on a leash, see package leash).
+// An endpoint is a program that runs Lambda functions as processes. They can outlive it,
+// so it is on a leash (see package leash); they inherit its environment, so its
+// configuration says the whole of that, without the user's credentials.
 //
 // State is not kept between runs: each starts from nothing, which is quicker
 // than to find out what an interrupted run left.
@@ -32,9 +31,8 @@ import (
 const Region = "us-east-1"
 
 const (
-	host      = "127.0.0.1"
-	readyPath = "/_ministack/ready"
-	grace     = 2 * time.Second // to end by itself; it has nothing to save
+	host  = "127.0.0.1"
+	grace = 2 * time.Second // to end by itself; it has nothing to save
 )
 
 // ErrDied is in the error of an endpoint that ended without being asked to.
@@ -42,11 +40,12 @@ var ErrDied = errors.New("the endpoint ended by itself")
 
 // Config says how to start an endpoint.
 type Config struct {
-	Command  []string      // the program; it learns the rest from its environment
-	SitePath string        // folder of the Python start-up module; may be empty
-	Dir      string        // for its state and temporary files
+	Command  []string      // the program and its arguments
+	Env      []string      // its whole environment, and that of its functions
+	Dir      string        // its working directory, for state and temporary files
 	Log      string        // the file for what it says
 	Port     int           // on 127.0.0.1
+	Ready    string        // path that answers 200 once it is ready
 	Patience time.Duration // until it is ready; zero means 60 s
 }
 
@@ -71,11 +70,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	defer log.Close()
-	env, err := environment(cfg)
-	if err != nil {
-		return nil, err
-	}
-	process, err := leash.Start(leash.Spec{Args: cfg.Command, Dir: cfg.Dir, Env: env, Stdout: log, Stderr: log, Grace: grace})
+	process, err := leash.Start(leash.Spec{Args: cfg.Command, Dir: cfg.Dir, Env: cfg.Env, Stdout: log, Stderr: log, Grace: grace})
 	if err != nil {
 		return nil, fault.New(err, "run make tools", "cannot start the endpoint: %v", err)
 	}
@@ -84,7 +79,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 		stopped: make(chan struct{}), done: make(chan struct{}),
 	}
 	go e.watch()
-	if err := e.ready(ctx, cfg.Patience); err != nil {
+	if err := e.ready(ctx, cfg.Ready, cfg.Patience); err != nil {
 		e.Stop()
 		return nil, err
 	}
@@ -92,7 +87,7 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 }
 
 // URL is the address of the AWS API.
-func (e *Endpoint) URL() string { return "http://" + net.JoinHostPort(host, strconv.Itoa(e.port)) }
+func (e *Endpoint) URL() string { return URL(e.port) }
 
 // PID is the endpoint's process id and that of its group, in which its functions run.
 func (e *Endpoint) PID() int { return e.process.PID() }
@@ -134,7 +129,7 @@ func manner(err error) string {
 }
 
 // ready waits until the endpoint says that it is.
-func (e *Endpoint) ready(ctx context.Context, patience time.Duration) error {
+func (e *Endpoint) ready(ctx context.Context, path string, patience time.Duration) error {
 	if patience == 0 {
 		patience = time.Minute
 	}
@@ -142,7 +137,7 @@ func (e *Endpoint) ready(ctx context.Context, patience time.Duration) error {
 	client := &http.Client{Timeout: 2 * time.Second}
 	defer client.CloseIdleConnections()
 	for {
-		if e.answers(ctx, client) {
+		if e.answers(ctx, client, path) {
 			return nil
 		}
 		select {
@@ -162,8 +157,8 @@ func (e *Endpoint) ready(ctx context.Context, patience time.Duration) error {
 	}
 }
 
-func (e *Endpoint) answers(ctx context.Context, client *http.Client) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL()+readyPath, nil)
+func (e *Endpoint) answers(ctx context.Context, client *http.Client, path string) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, e.URL()+path, nil)
 	if err != nil {
 		return false
 	}
@@ -175,30 +170,23 @@ func (e *Endpoint) answers(ctx context.Context, client *http.Client) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// environment is everything the endpoint and its functions get to see.
-func environment(cfg Config) ([]string, error) {
-	dirs := map[string]string{"STATE_DIR": "state", "S3_DATA_DIR": "s3", "TMPDIR": "tmp", "HOME": "home"}
-	port := strconv.Itoa(cfg.Port)
+// URL is the address of an endpoint on a port.
+func URL(port int) string { return "http://" + net.JoinHostPort(host, strconv.Itoa(port)) }
+
+// Environment is what an endpoint of any kind needs of this process's environment,
+// with homes for its files below dir, by the variables that name them.
+func Environment(dir string, homes map[string]string) ([]string, error) {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"),
 		"LANG=C.UTF-8",
-		"PYTHONPATH=" + cfg.SitePath,
 		"PYTHONUNBUFFERED=1",
-		"BIND_HOST=" + host,
-		"GATEWAY_PORT=" + port,
-		"MINISTACK_HOST=localhost",
-		"MINISTACK_REGION=" + Region,
+		"PYTHONDONTWRITEBYTECODE=1",
 		"AWS_DEFAULT_REGION=" + Region,
 		"AWS_ACCESS_KEY_ID=test",
 		"AWS_SECRET_ACCESS_KEY=test",
-		"AWS_ENDPOINT_URL=http://" + net.JoinHostPort(host, port),
-		"IOT_MTLS_ENABLED=0", // it would listen on all interfaces
-		"SFTP_ENABLED=0",
-		"LAMBDA_EXECUTOR=local",
-		"PERSIST_STATE=0",
 	}
-	for name, dir := range dirs {
-		path := filepath.Join(cfg.Dir, dir)
+	for name, home := range homes {
+		path := filepath.Join(dir, home)
 		if err := os.MkdirAll(path, 0o700); err != nil {
 			return nil, fmt.Errorf("prepare the endpoint's folder: %w", err)
 		}

@@ -41,8 +41,9 @@ func play(how string) {
 		os.Exit(1)
 	}
 	fmt.Println("environment:", strings.Join(os.Environ(), " "))
+	port := os.Getenv("FAKE_PORT")
 	var asked atomic.Int32
-	http.HandleFunc("/_ministack/ready", func(w http.ResponseWriter, _ *http.Request) {
+	http.HandleFunc("/ready", func(w http.ResponseWriter, _ *http.Request) {
 		if how == "never ready" || asked.Add(1) < 3 {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		}
@@ -52,18 +53,23 @@ func play(how string) {
 		fmt.Println("no module named ministack")
 		os.Exit(1)
 	}
-	fmt.Println(http.ListenAndServe(os.Getenv("BIND_HOST")+":"+os.Getenv("GATEWAY_PORT"), nil))
+	fmt.Println(http.ListenAndServe("127.0.0.1:"+port, nil))
 }
 
 func config(t *testing.T, how string) endpoint.Config {
 	t.Helper()
-	dir := t.TempDir()
+	dir, port := t.TempDir(), freePort(t)
+	env, err := endpoint.Environment(dir, map[string]string{"TMPDIR": "tmp"})
+	if err != nil {
+		t.Fatal(err)
+	}
 	return endpoint.Config{
 		Command:  []string{os.Args[0], fakeArg, how},
-		SitePath: "/site",
+		Env:      append(env, fmt.Sprintf("FAKE_PORT=%d", port)),
 		Dir:      dir,
 		Log:      filepath.Join(dir, "endpoint.log"),
-		Port:     freePort(t),
+		Port:     port,
+		Ready:    "/ready",
 		Patience: 10 * time.Second,
 	}
 }
@@ -97,10 +103,8 @@ func TestAnEndpointServesUntilItIsStopped(t *testing.T) {
 	if strings.Contains(string(log), "production") || strings.Contains(string(log), "of-the-user") {
 		t.Error("the endpoint sees the user's credentials")
 	}
-	for _, want := range []string{"BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "TMPDIR=" + cfg.Dir, "PYTHONPATH=/site"} {
-		if !strings.Contains(string(log), want) {
-			t.Errorf("the environment lacks %s", want)
-		}
+	if want := "TMPDIR=" + filepath.Join(cfg.Dir, "tmp"); !strings.Contains(string(log), want) {
+		t.Errorf("the environment lacks %s", want)
 	}
 	again, err := endpoint.Start(t.Context(), cfg)
 	if err != nil {

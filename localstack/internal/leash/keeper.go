@@ -107,11 +107,12 @@ func await(ended <-chan error, words <-chan string, group int, grace time.Durati
 func empty(group int) {
 	for range 250 {
 		if syscall.Kill(group, syscall.SIGKILL) != nil {
-			return
+			break
 		}
 		time.Sleep(2 * time.Millisecond)
 		reap()
 	}
+	endRunaways()
 }
 
 // listen passes on the parent's words, and its end as stopSoon.

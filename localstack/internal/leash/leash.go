@@ -7,7 +7,8 @@
 // started once more, holding the reading end of a pipe whose writing end only
 // the parent has. The kernel closes that pipe however the parent ends, and the
 // keeper then ends the whole group: SIGTERM, a grace period, SIGKILL. The group
-// is also emptied when the command itself returns.
+// is also emptied when the command itself returns. What has left the group, as
+// daemons do, is found too on Linux, unless the keeper itself was killed.
 //
 // Callers must call [Main] first thing in main, and in TestMain.
 package leash

@@ -283,3 +283,38 @@ func runs(pid int) bool {
 	_, after, _ := strings.Cut(string(stat), ") ")
 	return !strings.HasPrefix(after, "Z")
 }
+
+// A daemon has a session of its own, and children there.
+func TestWhatLeftTheGroupIsEnded(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip(err)
+	}
+	for name, script := range map[string]string{
+		"behind a command that ended": `setsid sh -c '` + family + `' & sleep 0.3`,
+		"behind one that is stopped":  `setsid sh -c '` + family + `' & sleep 300`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := newFile(t)
+			p, err := leash.Start(leash.Spec{Args: []string{"sh", "-c", script}, Stdout: out})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var line string
+			for range 200 {
+				text, err := os.ReadFile(out.Name())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if line = string(text); strings.HasSuffix(line, "\n") {
+					break
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			if strings.HasSuffix(name, "stopped") {
+				p.Stop()
+			}
+			<-p.Done()
+			gone(t, parsePIDs(t, line), 2*time.Second)
+		})
+	}
+}

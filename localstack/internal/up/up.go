@@ -9,6 +9,7 @@
 package up
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -50,6 +51,7 @@ const lateDeath = time.Second
 
 // Options say what to do.
 type Options struct {
+	Endpoint  string // ministack or localstack; empty means the first
 	Port      int
 	Dir       string   // for the state of the run, relative to the project's root
 	Discovery string   // how services find each other, as the stacks name it; empty is their default
@@ -60,6 +62,7 @@ type Options struct {
 // run is one run on its way.
 type run struct {
 	Options
+	kind     kind
 	board    *progress.Board
 	files    *workspace.Workspace
 	endpoint *endpoint.Endpoint
@@ -93,6 +96,9 @@ func Run(ctx context.Context, o Options) int {
 // all returns the exit code of a run that did what it should, or the reason why it
 // did not. By then nothing of it is left running.
 func (r *run) all(ctx context.Context) (code int, err error) {
+	if r.kind, err = kindOf(r.Options.Endpoint); err != nil {
+		return 0, err
+	}
 	here, err := os.Getwd()
 	if err != nil {
 		return 0, err
@@ -140,11 +146,12 @@ func (r *run) all(ctx context.Context) (code int, err error) {
 
 // bringUp takes the steps. Each one's log is named after it.
 func (r *run) bringUp(ctx context.Context, cancel context.CancelCauseFunc) error {
+	tools := r.make("tools", "ENDPOINT="+cmp.Or(r.Options.Endpoint, DefaultEndpoint))
 	steps := []struct {
 		name string
 		work func(ctx context.Context, log string, note func(string)) (remark string, err error)
 	}{
-		{"tools", r.make("tools")},
+		{"tools", tools},
 		{"build", r.make("build")},
 		{"synth", r.make("synth-local", "DISCOVERY="+r.Discovery)},
 		{"endpoint", func(ctx context.Context, log string, _ func(string)) (string, error) {
@@ -194,14 +201,11 @@ func (r *run) make(target ...string) func(context.Context, string, func(string))
 }
 
 func (r *run) startEndpoint(ctx context.Context, cancel context.CancelCauseFunc, log string) (string, error) {
-	root := r.files.Root
-	e, err := endpoint.Start(ctx, endpoint.Config{
-		Command:  []string{root + "/.local/tools/venv/bin/python", "-m", "ministack"},
-		SitePath: root + "/localstack/sitecustomize",
-		Dir:      r.files.EndpointDir(),
-		Log:      log,
-		Port:     r.Port,
-	})
+	cfg, err := r.kind.config(r.files, log, r.Port)
+	if err != nil {
+		return "", err
+	}
+	e, err := endpoint.Start(ctx, cfg)
 	if err != nil {
 		return "", err
 	}
@@ -212,7 +216,11 @@ func (r *run) startEndpoint(ctx context.Context, cancel context.CancelCauseFunc,
 			cancel(err)
 		}
 	}()
-	return e.URL(), nil
+	who, err := endpoint.Identify(ctx, e.URL())
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s at %s", who, e.URL()), nil
 }
 
 // bootstrap prepares the account, and puts into it what the stacks will look for.
@@ -255,8 +263,10 @@ func (r *run) deploy(ctx context.Context, log string, _ func(string)) (string, e
 
 func (r *run) mend(ctx context.Context, _ string, _ func(string)) (string, error) {
 	platform := r.stacks[stacks+"platform"]
-	if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", platform["ApiId"]); err != nil {
-		return "", err
+	if r.kind.forgets {
+		if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", platform["ApiId"]); err != nil {
+			return "", err
+		}
 	}
 	if err := mend.Archive(ctx, r.aws(), platform["BusName"]); err != nil {
 		return "", err

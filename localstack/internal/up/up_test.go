@@ -68,6 +68,7 @@ func playEndpoint() {
 	}
 	platform := shoptest.New()
 	http.HandleFunc("/_ministack/ready", func(http.ResponseWriter, *http.Request) {})
+	http.HandleFunc("/_ministack/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version": "0"}`) })
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		what := map[string]string{"PATCH": "mend"}[r.Method]
 		switch {

@@ -84,12 +84,11 @@ func (b *Bus) handler(endpoint string) http.Handler {
 			return
 		}
 		ask := func(body []byte) (int, []byte, error) { return pass(r, endpoint, body) }
-		status, answer, err := 0, []byte(nil), error(nil)
+		do := ask
 		if r.Header.Get("X-Amz-Target") == putEvents {
-			status, answer, err = b.put(body, ask)
-		} else {
-			status, answer, err = ask(body)
+			do = func(body []byte) (int, []byte, error) { return b.put(body, ask) }
 		}
+		status, answer, err := do(body)
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadGateway)
 			return

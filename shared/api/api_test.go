@@ -1,12 +1,14 @@
 package api_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -39,9 +41,9 @@ func newKey() *rsa.PrivateKey {
 	return key
 }
 
-func tokens() *auth.Verifier {
+func tokens(log *slog.Logger) *auth.Verifier {
 	keys := `{"keys":[{"kid":"k1","kty":"RSA","n":"` + base64.RawURLEncoding.EncodeToString(poolKey.N.Bytes()) + `","e":"AQAB"}]}`
-	return auth.New(auth.Config{Issuer: issuer, ClientID: clientID, Keys: keys, Log: logs.Discard(), Now: time.Now})
+	return auth.New(auth.Config{Issuer: issuer, ClientID: clientID, Keys: keys, Log: log, Now: time.Now})
 }
 
 // bearer is a token of the pool's for a client of its.
@@ -108,7 +110,7 @@ func TestNew(t *testing.T) {
 					})
 				}
 			}
-			h := api.New(routes(), tabletest.New(), tokens(), layer("outer"), layer("inner"))
+			h := api.New(routes(), tabletest.New(), tokens(logs.Discard()), layer("outer"), layer("inner"))
 			out, err := h.Invoke(t.Context(), []byte(test.event))
 			var got struct {
 				StatusCode int
@@ -127,9 +129,26 @@ func TestNew(t *testing.T) {
 	}
 }
 
+// TestRefusalIsFound: why a token was refused stands in the log under the correlation id
+// that the caller was given, also where it was made here.
+func TestRefusalIsFound(t *testing.T) {
+	var log bytes.Buffer
+	h := api.New(routes(), tabletest.New(), tokens(logs.New(&log, func(string) string { return "" })))
+	out, err := h.Invoke(t.Context(), []byte(balancer("/api/things/mine", "Bearer x.y.z")))
+	var answer struct{ MultiValueHeaders http.Header }
+	var line struct{ Msg, Error, CorrelationID string }
+	if err != nil || json.Unmarshal(out, &answer) != nil || json.Unmarshal(log.Bytes(), &line) != nil {
+		t.Fatalf("%s, %v, %s", out, err, &log)
+	}
+	id := answer.MultiValueHeaders.Get("X-Correlation-Id")
+	if id == "" || line.CorrelationID != id || line.Msg != "token refused" || line.Error == "" {
+		t.Errorf("answered with id %q, logged %s", id, &log)
+	}
+}
+
 // A function's build step makes its routes, and New the rest.
 func ExampleNew() {
-	handler := api.New(routes(), tabletest.New(), tokens())
+	handler := api.New(routes(), tabletest.New(), tokens(logs.Discard()))
 	answer, err := handler.Invoke(context.Background(), []byte(balancer("/api/things/mine", bearer(clientID))))
 	fmt.Println(strings.Contains(string(answer), user), err)
 	// Output: true <nil>

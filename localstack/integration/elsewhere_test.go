@@ -1,15 +1,18 @@
 package integration
 
 import (
+	"context"
 	"encoding/xml"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"tradewind/localstack/internal/endpoint"
+	"tradewind/localstack/internal/outputs"
 )
 
 // Everything in which the suite bends to an endpoint is in this file, each with its
@@ -23,6 +26,19 @@ var cannot = map[string]map[string]string{
 // fallbacks are the resource types of the templates that LocalStack's CloudFormation
 // calls created and does not make, each with the reason why that does no harm.
 var fallbacks = map[string]string{}
+
+// whoAnswers is the name of the endpoint under test; none, if there is none.
+func whoAnswers() string {
+	o, err := outputs.Read(os.Getenv("TRADEWIND_OUTPUTS"))
+	if err != nil || o.Endpoint == "" {
+		return ""
+	}
+	who, err := endpoint.Identify(context.Background(), o.Endpoint)
+	if err != nil {
+		return "" // connect says so, to a test
+	}
+	return who.Name
+}
 
 // possible skips a test that the platform's endpoint cannot run.
 func (p *platform) possible(t *testing.T) {

@@ -1,23 +1,26 @@
 package integration
 
 import (
+	"cmp"
 	"flag"
 	"os"
 	"testing"
 	"time"
 
 	"tradewind/localstack/internal/audit"
+	"tradewind/localstack/internal/endpoint"
 	"tradewind/localstack/internal/fnproc"
 	"tradewind/localstack/internal/localaws"
 )
 
-// atOnce is how many tests run at a time. The default, one for each core, suits tests
-// that compute; these wait.
-const atOnce = "8"
+// atOnce is how many tests run at a time, for an endpoint by its name. The default, one
+// for each core, suits tests that compute; these wait. LocalStack is one Python that
+// does everything itself: what waits for it for long is tried again, which makes it worse.
+var atOnce = map[string]string{endpoint.LocalStack: "4"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", atOnce); err != nil {
+	if err := flag.Set("test.parallel", cmp.Or(atOnce[whoAnswers()], "8")); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

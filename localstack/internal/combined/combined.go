@@ -85,12 +85,12 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	ports, err := freePorts(2)
+	ports, err := freePorts(3)
 	if err != nil {
 		return err
 	}
 	mainURL, lenderURL := endpoint.URL(ports[0]), endpoint.URL(ports[1])
-	env, err := prepare(o, ports[0], lenderURL)
+	env, err := prepare(o, ports[0], ports[2], lenderURL)
 	if err != nil {
 		return err
 	}
@@ -118,6 +118,7 @@ func Run(ctx context.Context, o Options) error {
 		App:       o.App,
 		Main:      must(mainURL),
 		MainReady: mainReady,
+		Database:  must(endpoint.URL(ports[2])),
 		Lender:    must(lenderURL),
 		LentReady: ministack.Ready,
 		Region:    endpoint.Region,
@@ -142,7 +143,7 @@ func Run(ctx context.Context, o Options) error {
 }
 
 // prepare lays out what LocalStack looks for and returns its environment.
-func prepare(o Options, port int, lender string) ([]string, error) {
+func prepare(o Options, port, data int, lender string) ([]string, error) {
 	library, err := javaLibrary()
 	if err != nil {
 		return nil, err
@@ -193,6 +194,7 @@ func prepare(o Options, port int, lender string) ([]string, error) {
 
 		"PROVIDER_OVERRIDE_DYNAMODB=v2", // with the database's own streams
 		"DYNAMODB_IN_MEMORY=1",
+		"DYNAMODB_LOCAL_PORT="+strconv.Itoa(data),
 		"LAMBDA_RUNTIME_EXECUTOR=process",
 		// It polls queues and streams; AWS would not keep a message waiting for long.
 		"LAMBDA_EVENT_SOURCE_MAPPING_POLL_INTERVAL_SEC=0.2",

@@ -17,12 +17,12 @@ func TestPrepare(t *testing.T) {
 	}
 	t.Setenv("AWS_PROFILE", "production")
 	dir := t.TempDir()
-	env, err := prepare(Options{Root: "/project", App: "/project/app", Dir: dir, Port: 4566}, 4700, "http://127.0.0.1:4800")
+	env, err := prepare(Options{Root: "/project", App: "/project/app", Dir: dir, Port: 4566}, 4700, 4701, "http://127.0.0.1:4800")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"GATEWAY_LISTEN=127.0.0.1:4700", "LOCALSTACK_HOST=127.0.0.1:4566", "TRADEWIND_FUNCTION_ENDPOINT=http://127.0.0.1:4566",
+		"GATEWAY_LISTEN=127.0.0.1:4700", "DYNAMODB_LOCAL_PORT=4701", "LOCALSTACK_HOST=127.0.0.1:4566", "TRADEWIND_FUNCTION_ENDPOINT=http://127.0.0.1:4566",
 		"TRADEWIND_LENDER=http://127.0.0.1:4800", "PYTHONPATH=/project/localstack/plugins", "DYNAMODB_JARS=/project/.local/tools/dynamodb",
 		"TMPDIR=" + filepath.Join(dir, "tmp"), "HOME=" + filepath.Join(dir, "home"), "FILESYSTEM_ROOT=" + filepath.Join(dir, "localstack"),
 	} {

@@ -51,6 +51,7 @@ type Config struct {
 	App       string   // folder of the synthesised templates
 	Main      *url.URL // LocalStack
 	MainReady string   // path that LocalStack answers when it is up
+	Database  *url.URL // LocalStack's DynamoDB Local
 	Lender    *url.URL // the endpoint for what LocalStack lacks
 	LentReady string   // path that the lender answers when it is up
 	Region    string
@@ -64,6 +65,7 @@ type Front struct {
 	cfg          Config
 	client       *http.Client
 	main, lender http.Handler
+	database     http.Handler
 
 	elb *elb.Client
 
@@ -85,7 +87,7 @@ func New(cfg Config) *Front {
 	}
 	f := &Front{cfg: cfg, client: &http.Client{Transport: transport}}
 	f.elb = elb.NewFromConfig(localaws.Config(cfg.Lender.String(), cfg.Region))
-	f.main, f.lender = f.pass(cfg.Main, transport), f.pass(cfg.Lender, transport)
+	f.main, f.lender, f.database = f.pass(cfg.Main, transport), f.pass(cfg.Lender, transport), f.pass(cfg.Database, transport)
 	return f
 }
 
@@ -129,6 +131,10 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		f.balancer(w, r, lb, "/"+rest)
+	case dataCalls[r.Header.Get("X-Amz-Target")]:
+		// A table belongs to whom the signature names, and LocalStack names them so.
+		f.sign(r, "dynamodb", strings.ReplaceAll(f.cfg.Account+f.cfg.Region, "-", ""))
+		f.database.ServeHTTP(w, r)
 	case lent(r):
 		f.lender.ServeHTTP(w, r)
 		f.changed(r)
@@ -176,6 +182,16 @@ func (f *Front) ready(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// dataCalls are the calls of DynamoDB that LocalStack passes on to its database as they
+// are. They go there at once: its own part is most of what such a call costs, and its one
+// Python is what everything else waits for.
+var dataCalls = map[string]bool{
+	"DynamoDB_20120810.GetItem": true, "DynamoDB_20120810.PutItem": true, "DynamoDB_20120810.UpdateItem": true,
+	"DynamoDB_20120810.DeleteItem": true, "DynamoDB_20120810.Query": true, "DynamoDB_20120810.Scan": true,
+	"DynamoDB_20120810.BatchGetItem": true, "DynamoDB_20120810.BatchWriteItem": true,
+	"DynamoDB_20120810.TransactGetItems": true, "DynamoDB_20120810.TransactWriteItems": true,
 }
 
 // lentServices are those that the lender has, by what the signature's scope and the

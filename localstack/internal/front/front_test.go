@@ -64,6 +64,7 @@ type world struct {
 	*httptest.Server
 	main   *fakeMain
 	lender *fakeLender
+	data   http.Header // of the database's last request
 	app    string
 }
 
@@ -72,10 +73,12 @@ func newWorld(t *testing.T) *world {
 	w := &world{main: &fakeMain{answer: `{"statusCode":200,"body":"ok"}`}, lender: newLender(t), app: t.TempDir()}
 	w.synthesise(t, template)
 	main, lender := httptest.NewServer(w.main), httptest.NewServer(w.lender)
+	database := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { w.data = r.Header }))
+	t.Cleanup(database.Close)
 	t.Cleanup(main.Close)
 	t.Cleanup(lender.Close)
 	w.Server = httptest.NewServer(front.New(front.Config{
-		App: w.app, Main: parse(t, main.URL), MainReady: "/health", Lender: parse(t, lender.URL), LentReady: "/ready",
+		App: w.app, Main: parse(t, main.URL), MainReady: "/health", Database: parse(t, database.URL), Lender: parse(t, lender.URL), LentReady: "/ready",
 		Region: "us-east-1", Account: "000000000000", Log: log.New(io.Discard, "", 0), Now: func() time.Time { return now },
 	}))
 	t.Cleanup(w.Close)
@@ -330,6 +333,7 @@ func TestWhoIsAsked(t *testing.T) {
 		"a pool":                  {"POST", "/", []string{"X-Amz-Target", "AWSCognitoIdentityProviderService.InitiateAuth"}, true},
 		"the registry":            {"POST", "/", []string{"Authorization", scope("servicediscovery")}, true},
 		"the balancer's API":      {"POST", "/", []string{"Authorization", scope("elasticloadbalancing")}, true},
+		"a table":                 {"POST", "/", []string{"X-Amz-Target", "DynamoDB_20120810.CreateTable"}, false},
 		"a look-alike":            {"POST", "/", []string{"X-Amz-Target", "NotCognito.InitiateAuth", "Authorization", scope("sqs")}, false},
 		"a function of no target": {"GET", "/2015-03-31/event-source-mappings", []string{"Authorization", scope("lambda")}, false},
 	} {
@@ -350,6 +354,10 @@ func TestWhoIsAsked(t *testing.T) {
 				t.Errorf("passed on: %s %s %q", asked.Host, asked.URL, body)
 			}
 		})
+	}
+	w.ask(t, "POST", "/", "{}", "X-Amz-Target", "DynamoDB_20120810.GetItem", "Authorization", scope("dynamodb"))
+	if !strings.Contains(w.data.Get("Authorization"), "Credential=000000000000useast1/20261123/us-east-1/dynamodb/") {
+		t.Errorf("the database got %v", w.data)
 	}
 	w.ask(t, "GET", "/pool-1/.well-known/jwks.json", "")
 	if w.lender.fetched != 1 {

@@ -86,7 +86,7 @@ func (f *Front) gateway(w http.ResponseWriter, r *http.Request, api *httpAPI, pa
 	event := f.httpEvent(r, api, matched, path, id)
 	event.PathParameters = parameters
 	if matched.authorizer != nil {
-		claims, err := matched.authorizer.authorize(r.Context(), r.Header.Get("Authorization"), matched.scopes, f.cfg.Now())
+		claims, err := matched.authorizer.authorize(r.Context(), event.Headers["authorization"], matched.scopes, f.cfg.Now())
 		if errors.Is(err, errForbidden) {
 			message(w, http.StatusForbidden, "Forbidden")
 			return

@@ -121,6 +121,8 @@ func TestTokens(t *testing.T) {
 		"garbage":           {"garbage", 401},
 		"expired":           {w.lender.token(t, with("exp", now.Add(-time.Second).Unix())), 401},
 		"for ever":          {w.lender.token(t, without("exp")), 401},
+		"twice":             {w.lender.token(t, nil) + ",Bearer " + w.lender.token(t, nil), 401},
+		"of tomorrow":       {w.lender.token(t, with("iat", now.Add(time.Hour).Unix())), 401},
 		"not yet":           {w.lender.token(t, with("nbf", now.Add(time.Hour).Unix())), 401},
 		"another issuer":    {w.lender.token(t, with("iss", issuer+"x")), 401},
 		"another client":    {w.lender.token(t, with("client_id", "client-2")), 401},
@@ -156,6 +158,11 @@ func TestTokens(t *testing.T) {
 				t.Errorf("%s: %#v, want %q", name, v, want)
 			}
 		}
+	})
+	t.Run("two headers", func(t *testing.T) {
+		good := "Bearer " + w.lender.token(t, nil)
+		w.ask(t, "GET", gateway+"/api/orders/ord_1", "", "Authorization", good, "Authorization", good).is(t, 401, `{"message":"Unauthorized"}`)
+		w.ask(t, "GET", gateway+"/api/orders/ord_1", "", "Authorization", "Basic "+good[7:]).is(t, 401, `{"message":"Unauthorized"}`)
 	})
 	t.Run("scopes", func(t *testing.T) {
 		w.ask(t, "POST", gateway+"/api/orders", "", "Authorization", w.lender.token(t, nil)).is(t, 200, "ok")

@@ -44,7 +44,7 @@ func (f *Front) invoke(ctx context.Context, t target, event any, trace string) (
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("X-Amzn-Trace-Id", trace)
-	f.sign(req, "lambda")
+	f.sign(req, "lambda", f.cfg.Account)
 	resp, err := f.client.Do(req)
 	if err != nil {
 		return outcome{}, fmt.Errorf("invoke %s: %w", t.function, err)
@@ -65,7 +65,7 @@ func (f *Front) call(ctx context.Context, service, operation string, body []byte
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.1")
 	req.Header.Set("X-Amz-Target", operation)
-	f.sign(req, service)
+	f.sign(req, service, f.cfg.Account)
 	return f.do(req)
 }
 
@@ -85,11 +85,12 @@ func (f *Front) do(req *http.Request) ([]byte, error) {
 	return text, nil
 }
 
-// sign adds what tells the endpoint which service is meant. It checks no signature.
-func (f *Front) sign(req *http.Request, service string) {
+// sign adds what tells an endpoint which service is meant, and whose account. None checks
+// the signature.
+func (f *Front) sign(req *http.Request, service, account string) {
 	day := f.cfg.Now().UTC().Format("20060102")
 	req.Header.Set("X-Amz-Date", day+"T000000Z")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/"+day+"/"+f.cfg.Region+"/"+service+
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential="+account+"/"+day+"/"+f.cfg.Region+"/"+service+
 		"/aws4_request, SignedHeaders=host;x-amz-date, Signature=0")
 }
 

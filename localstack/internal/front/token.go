@@ -42,6 +42,7 @@ func (a *authorizer) authorize(ctx context.Context, header string, scopes []stri
 		jwt.WithValidMethods([]string{"RS256"}),
 		jwt.WithIssuer(a.issuer),
 		jwt.WithExpirationRequired(),
+		jwt.WithIssuedAt(),
 		jwt.WithTimeFunc(func() time.Time { return now }),
 		jwt.WithJSONNumber(), // seconds as they were written, not as a float prints
 	)

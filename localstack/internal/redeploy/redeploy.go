@@ -41,12 +41,12 @@ type Live struct {
 
 // Live returns the version behind the alias.
 func (f Function) Live(ctx context.Context) (Live, error) {
-	out, err := f.client.GetFunctionConfiguration(ctx, &lambda.GetFunctionConfigurationInput{
-		FunctionName: aws.String(f.name), Qualifier: aws.String(alias),
-	})
+	// Not GetFunctionConfiguration, for which LocalStack knows no alias.
+	found, err := f.client.GetFunction(ctx, &lambda.GetFunctionInput{FunctionName: aws.String(f.name), Qualifier: aws.String(alias)})
 	if err != nil {
 		return Live{}, fmt.Errorf("configuration of %s: %w", f.name, err)
 	}
+	out := found.Configuration
 	live := Live{Code: aws.ToString(out.CodeSha256), Variables: map[string]string{}}
 	if out.Environment != nil {
 		live.Variables = out.Environment.Variables

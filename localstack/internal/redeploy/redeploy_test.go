@@ -19,7 +19,7 @@ import (
 type lambda struct {
 	variables map[string]string
 	done      []string
-	refuse    string // part of a path
+	refuse    string // part of a method and path
 }
 
 func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -30,7 +30,7 @@ func (l *lambda) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	_ = json.Unmarshal(body, &in)
 	path := strings.TrimPrefix(r.URL.Path, "/2015-03-31/functions/f")
-	if l.refuse != "" && strings.Contains(path, l.refuse) {
+	if l.refuse != "" && strings.Contains(r.Method+" "+path, l.refuse) {
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = io.WriteString(w, `{"message": "not today"}`)
 		return
@@ -95,7 +95,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: %v", step, err)
 		}
 	}
-	if _, err := function(t, &lambda{refuse: "/configuration"}).Live(t.Context()); err == nil {
+	if _, err := function(t, &lambda{refuse: "GET "}).Live(t.Context()); err == nil {
 		t.Error("nothing is known of it, and that is no error")
 	}
 }

@@ -400,7 +400,7 @@ func TestItEndsWithWhatStartedIt(t *testing.T) {
 
 func TestAPartThatFails(t *testing.T) {
 	tests := map[string]struct{ part, want, do string }{
-		"tools":     {"tools", "error: make tools failed (exit status 2)", "run again"},
+		"tools":     {"tools", "error: make tools ENDPOINT=ministack failed (exit status 2)", "run again"},
 		"build":     {"build", "error: make build failed (exit status 2)", "run again"},
 		"synth":     {"synth-local", "cannot make synth-local", "run again"},
 		"endpoint":  {"endpoint", "error: the local endpoint ended by itself (exit status 1)", "read its log"},

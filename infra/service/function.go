@@ -113,11 +113,16 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 		props.Vpc, props.VpcSubnets, props.SecurityGroups = network.Vpc, network.VpcSubnets, network.SecurityGroups
 	}
 	made := awslambda.NewFunction(b.scope, jsii.String(id), &props)
-	// A role without its policy would do for creating a function, not for its first
-	// call. The CDK waits for both, although the reference to the role already does.
-	policy := role.Node().FindChild(jsii.String("DefaultPolicy")).Node().DefaultChild().(awsiam.CfnPolicy)
-	made.Node().DefaultChild().(awslambda.CfnFunction).AddOverride(jsii.String("DependsOn"), []*string{policy.LogicalId()})
+	AfterPolicy(made, role)
 	return made
+}
+
+// AfterPolicy makes a function wait for its role's policy: a role without would do for
+// creating a function, not for its first call. The CDK waits for both, although the
+// reference to the role already does.
+func AfterPolicy(f awslambda.Function, role awsiam.Role) {
+	policy := role.Node().FindChild(jsii.String("DefaultPolicy")).Node().DefaultChild().(awsiam.CfnPolicy)
+	f.Node().DefaultChild().(awslambda.CfnFunction).AddOverride(jsii.String("DependsOn"), []*string{policy.LogicalId()})
 }
 
 // network is the part of a function's properties that puts it into the stage's

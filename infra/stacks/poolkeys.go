@@ -49,14 +49,13 @@ func (p *platform) poolKeys(c Config) {
 		Role:         role,
 		Environment:  &map[string]*string{"STAGE": jsii.String(c.Stage), "SERVICE_NAME": jsii.String("platform")},
 	})
+	service.AfterPolicy(function, role)
 	keys := awscdk.NewCustomResource(p.stack, jsii.String("PoolKeys"), &awscdk.CustomResourceProps{
 		ResourceType:   jsii.String("Custom::PoolKeys"),
 		ServiceToken:   function.FunctionArn(),
 		ServiceTimeout: awscdk.Duration_Seconds(jsii.Number((keysPatience + 20*time.Second).Seconds())),
 		Properties:     &map[string]interface{}{"UserPoolId": p.pool.UserPoolId()},
 	})
-	// The policy is a resource of its own; without it the function could not log yet.
-	keys.Node().AddDependency(role)
 	param.Write(p.stack, c.Stage, param.PoolKeys, keys.GetAttString(jsii.String("Keys")))
 	param.Write(p.stack, c.Stage, param.PoolKeysURL, keys.GetAttString(jsii.String("Url")))
 }

@@ -166,7 +166,7 @@ func (b *bus) StartReplay(_ context.Context, in *eventbridge.StartReplayInput, _
 	}
 	b.started = in
 	b.replays[*in.ReplayName] = &eventbridge.DescribeReplayOutput{State: types.ReplayStateStarting}
-	return &eventbridge.StartReplayOutput{}, nil
+	return &eventbridge.StartReplayOutput{}, b.refuse["StartReplay, again"]
 }
 
 func (b *bus) DescribeReplay(_ context.Context, in *eventbridge.DescribeReplayInput, _ ...func(*eventbridge.Options)) (*eventbridge.DescribeReplayOutput, error) {

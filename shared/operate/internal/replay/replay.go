@@ -120,7 +120,9 @@ func (r *Replay) Do(ctx context.Context, consumers []Consumer) (Result, error) {
 		EventStartTime: &r.Window.From, EventEndTime: &r.Window.To,
 		Destination: &types.ReplayDestination{Arn: archive.EventSourceArn, FilterArns: rules},
 	})
-	if err != nil {
+	// The name is this replay's alone: if it exists, an answer was lost on its way here and
+	// the client has asked again.
+	if _, started := errors.AsType[*types.ResourceAlreadyExistsException](err); err != nil && !started {
 		return result, fmt.Errorf("start the replay: %w", err)
 	}
 	result.State, result.Reason, err = r.watch(ctx)

@@ -90,6 +90,19 @@ func TestReaches(t *testing.T) {
 	}
 }
 
+// TestStartsOnce has the answer to the start lost, and the client ask again.
+func TestStartsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, all := newBus(takes)
+		b.refuse["StartReplay, again"] = &types.ResourceAlreadyExistsException{Message: aws.String("Replay already exists.")}
+		r, _ := newReplay(b)
+		result, err := r.Do(t.Context(), all[2:])
+		if err != nil || result.State != types.ReplayStateCompleted {
+			t.Errorf("%s, %v", result.State, err)
+		}
+	})
+}
+
 // TestAsksFor looks at what a replay asks EventBridge for, which the bus of these tests
 // may be too good-natured to refuse.
 func TestAsksFor(t *testing.T) {

@@ -1,9 +1,9 @@
 // Package front is one address for everything that a client, a tool or a function of
 // the platform calls, where no single endpoint has it all.
 //
-// LocalStack's open core has neither HTTP APIs nor load balancers, user pools or Cloud
-// Map. A second endpoint lends the APIs of the last three: calls of those services are
-// passed on to it, every other one to LocalStack. What carries requests to functions is
+// LocalStack's open core has neither HTTP APIs nor load balancers, user pools, Cloud Map
+// or today's API of mail. A second endpoint lends the APIs of the last four: calls of
+// those services are passed on to it, every other one to LocalStack. What carries requests to functions is
 // played here, for the functions are LocalStack's.
 //
 // The gateway is read from the synthesised templates, the ones that were deployed:
@@ -41,6 +41,9 @@ import (
 const (
 	gatewayPath  = "/_aws/execute-api/"
 	balancerPath = "/_alb/"
+
+	// What the lender tells of itself, the mail that was sent by it, say.
+	lenderPath = "/_ministack/"
 
 	// ReadyPath answers 200 once both endpoints do.
 	ReadyPath = "/_tradewind/ready"
@@ -135,7 +138,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// A table belongs to whom the signature names, and LocalStack names them so.
 		f.sign(r, "dynamodb", strings.ReplaceAll(f.cfg.Account+f.cfg.Region, "-", ""))
 		f.database.ServeHTTP(w, r)
-	case lent(r):
+	case lent(r), strings.HasPrefix(path, lenderPath):
 		f.lender.ServeHTTP(w, r)
 		f.changed(r)
 	default:
@@ -199,7 +202,8 @@ var dataCalls = map[string]bool{
 var lentServices = map[string]string{
 	"cognito-idp":          "AWSCognitoIdentityProviderService",
 	"servicediscovery":     "Route53AutoNaming_v20170314",
-	"elasticloadbalancing": "", // it has no such header
+	"elasticloadbalancing": "", // these have no such header
+	"ses":                  "",
 }
 
 // lent says whether a request is one of the AWS API that the lender answers, or one

@@ -333,6 +333,8 @@ func TestWhoIsAsked(t *testing.T) {
 		"a pool":                  {"POST", "/", []string{"X-Amz-Target", "AWSCognitoIdentityProviderService.InitiateAuth"}, true},
 		"the registry":            {"POST", "/", []string{"Authorization", scope("servicediscovery")}, true},
 		"the balancer's API":      {"POST", "/", []string{"Authorization", scope("elasticloadbalancing")}, true},
+		"a mail":                  {"POST", "/v2/email/outbound-emails", []string{"Authorization", scope("ses")}, true},
+		"the mail that was sent":  {"GET", "/_ministack/ses/messages", nil, true},
 		"a table":                 {"POST", "/", []string{"X-Amz-Target", "DynamoDB_20120810.CreateTable"}, false},
 		"a look-alike":            {"POST", "/", []string{"X-Amz-Target", "NotCognito.InitiateAuth", "Authorization", scope("sqs")}, false},
 		"a function of no target": {"GET", "/2015-03-31/event-source-mappings", []string{"Authorization", scope("lambda")}, false},

@@ -186,6 +186,7 @@ func prepare(o Options, port, data int, lender string) ([]string, error) {
 		"DISABLE_EVENTS=1", // it would report its use
 		"OVERRIDE_IN_DOCKER=0",
 		"EAGER_SERVICE_LOADING=0",
+		"IN_MEMORY_CLIENT=1", // its services call each other without HTTP
 		"LS_LOG=warning",
 		"SQS_DISABLE_CLOUDWATCH_METRICS=1", // they cost more than what they count
 

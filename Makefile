@@ -20,11 +20,13 @@ STAGE ?= dev
 STARTS ?= 300
 TEST_PORT ?= 4570
 
-# The local endpoint: ministack, which carries the whole platform, or localstack. The
-# third needs Docker and a token, see localstack/compose.yaml.
-ENDPOINT ?= ministack
+# The local endpoint: ministack, which carries the whole platform and is what runs by
+# default, or localstack; tests run on both. The third needs Docker and a token, see
+# localstack/compose.yaml.
+ENDPOINT ?=
 ENDPOINTS := ministack localstack localstack-image
-$(if $(filter-out $(ENDPOINTS),$(ENDPOINT)),$(error ENDPOINT is "$(ENDPOINT)": it is one of $(ENDPOINTS)))
+$(if $(filter-out $(ENDPOINTS),$(ENDPOINT))$(word 2,$(ENDPOINT)),$(error ENDPOINT is "$(ENDPOINT)": it is one of $(ENDPOINTS)))
+ONE := $(or $(ENDPOINT),ministack)
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := .local/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(word 1,$(GO))/golangci-lint
@@ -56,24 +58,37 @@ ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: run
 run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566, DISCOVERY=loadbalancer, registry or dns, ENDPOINT=ministack or localstack)
-	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) -endpoint $(ENDPOINT) -discovery $(DISCOVERY) $(if $(filter 1,$(ONESHOT)),-oneshot)
+	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) -endpoint $(ONE) -discovery $(DISCOVERY) $(if $(filter 1,$(ONESHOT)),-oneshot)
 
 TALLY := .local/bin/tally
-PARTS := unit plain architecture synth $(ENDPOINT)
+PARTS := unit plain architecture synth
 RESULT = .local/results/$(@:test-%=%).json
 RECORD = $(TALLY) -record $(RESULT) --
-GO_TEST := go test -json -timeout 15m
+GO_TEST := go test -json -timeout 20m
 
 # By default every process with the race detector waits a second before it ends, for
 # races of its last moments; the tests of the tools start a hundred processes.
 export GORACE := atexit_sleep_ms=10
 
-.PHONY: test $(PARTS:%=test-%)
-test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on a running endpoint (ENDPOINT=ministack)
+# The endpoints are waited for more than they work, so they have their tests side by
+# side. What both need is made before, by one.
+.PHONY: test $(PARTS:%=test-%) $(ENDPOINTS:%=test-%)
+test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints (ENDPOINT= one of them)
 	@rm -rf .local/results
 	@$(SUBMAKE) $(TALLY)
-	@PREFLIGHT=done $(MAKE) -s -j1 -k $(PARTS:%=test-%) || true
-	@$(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json)
+	@endpoints="$(ENDPOINT)"; lack=; \
+	  if [[ -z $$endpoints ]]; then \
+	    endpoints=ministack; \
+	    if lack=$$(.ci/preflight localstack 2>&1); then endpoints+=" localstack"; \
+	    else lack="not run on LocalStack, for which these are missing (make test ENDPOINT=localstack insists):"$$'\n'"$$lack"; echo "$$lack" >&2; fi; \
+	  fi; \
+	  export PREFLIGHT=done; \
+	  $(MAKE) -s -j1 -k $(PARTS:%=test-%) || true; \
+	  for endpoint in $$endpoints; do $(MAKE) -s -j2 tools ENDPOINT=$$endpoint || true; done; \
+	  $(MAKE) -s -j2 synth-local || true; \
+	  $(MAKE) -s -j2 -k $$(printf 'test-%s ' $$endpoints) || true; \
+	  [[ -z $$lack ]] || echo "$$lack"; \
+	  $(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json) $$(printf '.local/results/%s.json ' $$endpoints)
 
 # Not over infra: the CDK takes minutes to compile once, and has no races of ours.
 test-unit: $(TALLY) | preflight-test
@@ -95,14 +110,18 @@ test-synth: $(TALLY) | preflight
 # The suites of the stores, which skip themselves without an endpoint, and the flows. The
 # conformance of every route to the contract is the functions' and the same on both, and
 # takes minutes; so is the page of differences, which both make their half of.
-beside = @$(RECORD) $(ALONE) go run ./localstack/cmd/up -endpoint $(1) -port $(TEST_PORT) -dir .local/test-$(1) -- $(GO_TEST) -count=1 $(STORES)
+# Each line says where it comes from; Ctrl-C ends what writes them and not who passes
+# them on.
+beside = @$(ALONE) go run ./localstack/cmd/up -endpoint $(1) -port $(2) -dir .local/test-$(1) -- \
+  $(RECORD) $(GO_TEST) -count=1 $(STORES) ./localstack/differences ./localstack/integration/... $(3) 2>&1 \
+  | (trap '' INT; exec sed -u 's/^/$(1): /')
 STORES = $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u)
 
 test-ministack: $(TALLY) | preflight
-	$(call beside,ministack) ./localstack/differences ./localstack/integration/... ./localstack/conformance/...
+	$(call beside,ministack,$(TEST_PORT),./localstack/conformance/...)
 
 test-localstack test-localstack-image: $(TALLY) | preflight-test
-	$(call beside,$(@:test-%=%)) ./localstack/differences ./localstack/integration/...
+	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)))
 
 # --- Operate ---------------------------------------------------------------------
 
@@ -310,7 +329,7 @@ check-vulnerabilities: $(GOVULNCHECK)
 # --- Tools -----------------------------------------------------------------------
 
 .PHONY: tools
-tools: preflight ## What the local endpoint (ENDPOINT=ministack) and deployments need, into .local/tools and infra/node_modules
+tools: preflight ## What the local endpoint (ENDPOINT=ministack or localstack) and deployments need, into .local/tools and infra/node_modules
 	@$(SUBMAKE) .local/tools/venv/.installed infra/node_modules/.installed \
 	  $(if $(filter localstack,$(ENDPOINT)),.local/tools/localstack/.installed .local/tools/dynamodb/.installed .local/bin/localstack)
 

@@ -11,7 +11,10 @@
 //
 //	tally -record unit.json -- go test -json ./...
 //
-// With files, it adds them up. Its last line is "N passed, N failed, N skipped",
+// TRADEWIND_ENDPOINT, where it is set, is what they were beside: its name and version.
+//
+// With files, it adds them up. What was beside an endpoint is told apart by that, and
+// what it skipped is told with the reason, even if it ran beside another. Its last line is "N passed, N failed, N skipped",
 // and it fails if a test did, or if a file is missing:
 //
 //	tally unit.json endpoint.json
@@ -76,6 +79,7 @@ func run(path string, command []string, out io.Writer) (code int, err error) {
 	if code != 0 && !results.failed() {
 		results.Broken = append(results.Broken, fmt.Sprintf("%s: %s", command[0], cmd.ProcessState))
 	}
+	results.Beside = os.Getenv("TRADEWIND_ENDPOINT")
 	results.Seconds = time.Since(began).Seconds()
 	return code, results.save(path)
 }

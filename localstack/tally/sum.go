@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +31,11 @@ func sum(paths []string, began int64, out io.Writer) (code int, err error) {
 			return 0, err
 		}
 		passed, failed, skipped := part.count()
-		fmt.Fprintf(out, "%-14s %5d passed %5d failed %5d skipped %8.1f s\n", name, passed, failed, skipped, part.Seconds)
+		fmt.Fprintf(out, "%-18s %5d passed %5d failed %5d skipped %8.1f s\n", cmp.Or(part.Beside, name), passed, failed, skipped, part.Seconds)
+		if part.Beside != "" {
+			fmt.Fprintf(out, "%-18s %.1f %% skipped\n", "", 100*float64(skipped)/float64(max(1, passed+failed+skipped)))
+			part.skips(out, " on "+part.Beside)
+		}
 		for _, what := range part.Broken {
 			total.Broken = append(total.Broken, name+": "+what)
 		}
@@ -39,12 +44,10 @@ func sum(paths []string, began int64, out io.Writer) (code int, err error) {
 		}
 	}
 
+	total.skips(out, "")
 	for _, test := range slices.Sorted(maps.Keys(total.Tests)) {
-		switch o := total.Tests[test]; o.Status {
-		case "fail":
+		if total.Tests[test].Status == "fail" {
 			fmt.Fprintf(out, "failed: %s\n", test)
-		case "skip":
-			fmt.Fprintf(out, "skipped: %s: %s\n", test, o.Reason)
 		}
 	}
 	for _, what := range total.Broken {
@@ -62,6 +65,15 @@ func sum(paths []string, began int64, out io.Writer) (code int, err error) {
 		code = 1
 	}
 	return code, nil
+}
+
+// skips tells what was skipped and why.
+func (r *results) skips(out io.Writer, where string) {
+	for _, test := range slices.Sorted(maps.Keys(r.Tests)) {
+		if o := r.Tests[test]; o.Status == "skip" {
+			fmt.Fprintf(out, "skipped%s: %s: %s\n", where, test, o.Reason)
+		}
+	}
 }
 
 // worse says what a test counts as that ran more than once: failed if it ever did,

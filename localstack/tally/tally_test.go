@@ -114,6 +114,7 @@ func TestSum(t *testing.T) {
 		unit     = `{"Tests": {"x.A": {"Status": "pass"}, "x.B": {"Status": "skip", "Reason": "no endpoint"}, "x.C": {"Status": "skip", "Reason": "on AWS only"}}}`
 		endpoint = `{"Tests": {"x.A": {"Status": "pass"}, "x.B": {"Status": "pass"}}}`
 		flaky    = `{"Tests": {"x.A": {"Status": "fail"}}}`
+		other    = `{"Beside": "Other 1.2", "Tests": {"x.B": {"Status": "skip", "Reason": "it has no B"}, "x.C": {"Status": "pass"}}}`
 		broken   = `{"Broken": ["y does not build"]}`
 	)
 	tests := map[string]struct {
@@ -124,6 +125,9 @@ func TestSum(t *testing.T) {
 	}{
 		"one part":             {[]string{unit}, 0, "1 passed, 0 failed, 2 skipped", "skipped: x.B: no endpoint"},
 		"run later":            {[]string{unit, endpoint}, 0, "2 passed, 0 failed, 1 skipped", "skipped: x.C: on AWS only"},
+		"beside an endpoint":   {[]string{unit, other, endpoint}, 0, "3 passed, 0 failed, 0 skipped", "skipped on Other 1.2: x.B: it has no B"},
+		"its share":            {[]string{other}, 0, "1 passed, 0 failed, 1 skipped", "50.0 % skipped\n"},
+		"its name":             {[]string{other}, 0, "1 passed, 0 failed, 1 skipped", "Other 1.2 "},
 		"failed in one of two": {[]string{flaky, endpoint}, 1, "1 passed, 1 failed, 0 skipped", "failed: x.A"},
 		"a build failed":       {[]string{endpoint, broken}, 1, "2 passed, 1 failed, 0 skipped", "failed: part: y does not build"},
 		"a part is missing":    {[]string{unit, ""}, 1, "1 passed, 1 failed, 2 skipped", "failed: missing did not run"},

@@ -7,7 +7,8 @@
 //
 // It then stays until Ctrl-C. With -oneshot it ends after the order, with success
 // only if that was confirmed. With a command it runs that against the platform, told
-// by TRADEWIND_OUTPUTS and DYNAMODB_ENDPOINT where it is, and ends with its exit code.
+// by TRADEWIND_OUTPUTS and DYNAMODB_ENDPOINT where it is and by TRADEWIND_ENDPOINT what
+// it runs on, by name and version, and ends with its exit code.
 package main
 
 import (

@@ -66,6 +66,7 @@ type run struct {
 	board    *progress.Board
 	files    *workspace.Workspace
 	endpoint *endpoint.Endpoint
+	who      endpoint.Identity
 	zone     *dnszone.Server
 	node     *albnode.Node
 	stacks   cdk.Outputs
@@ -220,6 +221,7 @@ func (r *run) startEndpoint(ctx context.Context, cancel context.CancelCauseFunc,
 	if err != nil {
 		return "", err
 	}
+	r.who = who
 	return fmt.Sprintf("%s at %s", who, e.URL()), nil
 }
 
@@ -308,6 +310,7 @@ func (r *run) command(ctx context.Context) (int, error) {
 		Env: append(os.Environ(),
 			"TRADEWIND_OUTPUTS="+r.files.Outputs(),
 			"DYNAMODB_ENDPOINT="+r.endpoint.URL(),
+			"TRADEWIND_ENDPOINT="+r.who.String(),
 		),
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,

@@ -115,4 +115,10 @@ var behaviours = []behaviour{
 		source: docs + "lambda/latest/dg/gettingstarted-limits.html",
 		other:  map[string]string{endpoint.MiniStack: "taken"},
 	},
+	{
+		id: "replay", question: "An archive's events of the last hour are replayed to one of two rules",
+		aws:    "to that rule",
+		source: docs + "eventbridge/latest/userguide/eb-replay-archived-event.html",
+		other:  map[string]string{endpoint.MiniStack: "to every rule", endpoint.LocalStack: "InternalError"},
+	},
 }

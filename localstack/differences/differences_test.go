@@ -80,6 +80,7 @@ var observers = map[string]func(*testing.T, *lab) string{
 	"item_size":              itemSize,
 	"message_move":           messageMove,
 	"function_environment":   functionEnvironment,
+	"replay":                 replayed,
 }
 
 // TestBehaviours looks at each behaviour on the endpoint of a run, and leaves what it
@@ -529,6 +530,66 @@ func functionEnvironment(t *testing.T, l *lab) string {
 		}
 	}
 	return "taken"
+}
+
+// replayed looks where an archived event comes when it is replayed to one rule, and
+// another one would take it, too.
+func replayed(t *testing.T, l *lab) string {
+	bus := l.name + "replay"
+	made, err := l.bus.CreateEventBus(t.Context(), &eventbridge.CreateEventBusInput{Name: &bus})
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := l.bus.CreateArchive(t.Context(), &eventbridge.CreateArchiveInput{ArchiveName: &bus, EventSourceArn: made.EventBusArn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	event := bustypes.PutEventsRequestEntry{EventBusName: &bus, Source: aws.String("try"), DetailType: aws.String("kept"), Detail: aws.String("{}")}
+	if _, err := l.bus.PutEvents(t.Context(), &eventbridge.PutEventsInput{Entries: []bustypes.PutEventsRequestEntry{event}}); err != nil {
+		t.Fatal(err)
+	}
+	err = await.Until(t.Context(), look, "the archive to have the event", func(ctx context.Context) error {
+		now, err := l.bus.DescribeArchive(ctx, &eventbridge.DescribeArchiveInput{ArchiveName: &bus})
+		if err == nil && now.EventCount == 0 {
+			err = errors.New("it has none")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rules []string
+	var queues []*string
+	for _, which := range []string{"named", "other"} {
+		queue, queueARN := l.queue(t, "replay-"+which, nil)
+		queues = append(queues, queue)
+		name := bus + "-" + which
+		rule, err := l.bus.PutRule(t.Context(), &eventbridge.PutRuleInput{Name: &name, EventBusName: &bus, EventPattern: aws.String(`{"source":["try"]}`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		rules = append(rules, *rule.RuleArn)
+		target := bustypes.Target{Id: aws.String("queue"), Arn: &queueARN}
+		if _, err := l.bus.PutTargets(t.Context(), &eventbridge.PutTargetsInput{Rule: &name, EventBusName: &bus, Targets: []bustypes.Target{target}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = l.bus.StartReplay(t.Context(), &eventbridge.StartReplayInput{
+		ReplayName: &bus, EventSourceArn: archive.ArchiveArn,
+		EventStartTime: aws.Time(began.Add(-time.Hour)), EventEndTime: aws.Time(time.Now().Add(time.Minute)),
+		Destination: &bustypes.ReplayDestination{Arn: made.EventBusArn, FilterArns: rules[:1]},
+	}, func(o *eventbridge.Options) { o.Retryer = aws.NopRetryer{} })
+	if err != nil {
+		return code(t, err)
+	}
+	if len(l.received(t, queues[0], 1, soon)) == 0 {
+		return "nowhere"
+	}
+	if len(l.received(t, queues[1], 1, settled)) > 0 {
+		return "to every rule"
+	}
+	return "to that rule"
 }
 
 // code is the code of an answer of the API; anything else is a failure of the test.

@@ -51,7 +51,9 @@ func TestDiscovery(t *testing.T) {
 	t.Run("loadbalancer", func(t *testing.T) {
 		c.finds(t, map[string]string{"DISCOVERY_MODE": "loadbalancer", "ALB_URL": p.outputs.ALBURL})
 		t.Run("one of two down", func(t *testing.T) {
-			p.killsOneOf(t, "catalog", p.apart(t, "catalog"))
+			apart := p.apart(t, "catalog")
+			c.restart(t, patient)
+			p.killsOneOf(t, "catalog", apart)
 			p.shows(t, "flows", orderFlows)
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
@@ -78,7 +80,7 @@ func TestDiscovery(t *testing.T) {
 			ill := node(t, p.outputs.ALBURL)
 			registry.add(t, "ill", httpAt(ill.Addr()))
 			registry.isUnhealthy(t, "ill")
-			c.restart(t, nil)
+			c.restart(t, patient)
 			p.shows(t, "flows", orderFlows)
 			if n := ill.Served(); n > 0 {
 				t.Errorf("an instance that is marked unhealthy was called %d times", n)
@@ -123,7 +125,7 @@ func TestDiscovery(t *testing.T) {
 
 		t.Run("one of two down", func(t *testing.T) {
 			zone.Set(dnszone.Any, time.Minute, first.Addr(), nobody(t))
-			c.restart(t, nil)
+			c.restart(t, patient)
 			p.shows(t, "flows", orderFlows)
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
@@ -190,8 +192,9 @@ func (c *configurable) finds(t *testing.T, way map[string]string) {
 	c.set(t, variables)
 }
 
-// patient leaves the call that goes elsewhere more time than the one second which it
-// has by default, and which a busy machine may need to start a function.
+// patient leaves a call more time than the one second which it has by default, and which
+// a busy machine may need to start a function. It is for when one of the tries is lost to
+// an instance that is not there.
 var patient = map[string]string{"CALL_TIMEOUT": "10s", "CALL_TRY_TIMEOUT": "2s"}
 
 // restart gives the function new execution environments, which know of nothing, with

@@ -17,10 +17,12 @@
 package front
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log"
 	"net/http"
 	"net/http/httputil"
@@ -42,8 +44,9 @@ const (
 	gatewayPath  = "/_aws/execute-api/"
 	balancerPath = "/_alb/"
 
-	// What the lender tells of itself, the mail that was sent by it, say.
-	lenderPath = "/_ministack/"
+	// The mail that was sent by the lender. What else it tells of itself is not passed
+	// on: this is another endpoint.
+	mailPath = "/_ministack/ses/"
 
 	// ReadyPath answers 200 once both endpoints do.
 	ReadyPath = "/_tradewind/ready"
@@ -96,8 +99,12 @@ func New(cfg Config) *Front {
 
 // pass hands requests on as they came, the host they asked for included: buckets and
 // queues are told apart by it.
+//
+// A request is read whole before. An endpoint may answer before the proxy has looked
+// whether more of it comes; the server closes the request with the answer, the look then
+// fails, and the connection is given up with the rest of the answer on it.
 func (f *Front) pass(to *url.URL, transport http.RoundTripper) http.Handler {
-	return &httputil.ReverseProxy{
+	proxy := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.SetURL(to)
 			r.Out.Host = r.In.Host
@@ -106,6 +113,25 @@ func (f *Front) pass(to *url.URL, transport http.RoundTripper) http.Handler {
 		FlushInterval: -1,
 		ErrorLog:      f.cfg.Log,
 	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := whole(r)
+		if err != nil {
+			message(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		proxy.ServeHTTP(w, r)
+	})
+}
+
+// whole reads a request's body, and no further than it is said to go.
+func whole(r *http.Request) ([]byte, error) {
+	if r.ContentLength < 0 {
+		return io.ReadAll(r.Body)
+	}
+	body := make([]byte, r.ContentLength)
+	_, err := io.ReadFull(r.Body, body)
+	return body, err
 }
 
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -138,7 +164,7 @@ func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// A table belongs to whom the signature names, and LocalStack names them so.
 		f.sign(r, "dynamodb", strings.ReplaceAll(f.cfg.Account+f.cfg.Region, "-", ""))
 		f.database.ServeHTTP(w, r)
-	case lent(r), strings.HasPrefix(path, lenderPath):
+	case lent(r), strings.HasPrefix(path, mailPath):
 		f.lender.ServeHTTP(w, r)
 		f.changed(r)
 	default:

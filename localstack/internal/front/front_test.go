@@ -318,6 +318,38 @@ func at(ev any, names ...string) any {
 	return ev
 }
 
+// closing is a request's body that the server closes when it has been read, as it does
+// when the answer begins.
+type closing struct{ left *strings.Reader }
+
+func (c closing) Read(b []byte) (int, error) {
+	if c.left.Len() == 0 {
+		return 0, http.ErrBodyReadAfterClose
+	}
+	return c.left.Read(b)
+}
+
+func (closing) Close() error { return nil }
+
+// TestAnswersEarly has the answer begin before anybody has looked whether more of the
+// request comes.
+func TestAnswersEarly(t *testing.T) {
+	w := newWorld(t)
+	r := httptest.NewRequest("POST", "/", closing{strings.NewReader("body")})
+	r.ContentLength = int64(len("body"))
+	r.Header.Set("X-Amz-Target", "AmazonSQS.SendMessage")
+	answer := httptest.NewRecorder()
+	w.Config.Handler.ServeHTTP(answer, r)
+	if answer.Code != http.StatusTeapot { // LocalStack's
+		t.Errorf("%d %s", answer.Code, answer.Body)
+	}
+	w.main.mu.Lock()
+	defer w.main.mu.Unlock()
+	if string(w.main.body) != "body" {
+		t.Errorf("passed on: %q", w.main.body)
+	}
+}
+
 func TestWhoIsAsked(t *testing.T) {
 	w := newWorld(t)
 	scope := func(service string) string {
@@ -335,6 +367,7 @@ func TestWhoIsAsked(t *testing.T) {
 		"the balancer's API":      {"POST", "/", []string{"Authorization", scope("elasticloadbalancing")}, true},
 		"a mail":                  {"POST", "/v2/email/outbound-emails", []string{"Authorization", scope("ses")}, true},
 		"the mail that was sent":  {"GET", "/_ministack/ses/messages", nil, true},
+		"which endpoint it is":    {"GET", "/_ministack/health", []string{"Accept", "*/*"}, false},
 		"a table":                 {"POST", "/", []string{"X-Amz-Target", "DynamoDB_20120810.CreateTable"}, false},
 		"a look-alike":            {"POST", "/", []string{"X-Amz-Target", "NotCognito.InitiateAuth", "Authorization", scope("sqs")}, false},
 		"a function of no target": {"GET", "/2015-03-31/event-source-mappings", []string{"Authorization", scope("lambda")}, false},

@@ -16,7 +16,7 @@ import (
 // atOnce is how many tests run at a time, for an endpoint by its name. The default, one
 // for each core, suits tests that compute; these wait. LocalStack is one Python that
 // does everything itself: what waits for it for long is tried again, which makes it worse.
-var atOnce = map[string]string{endpoint.LocalStack: "4"}
+var atOnce = map[string]string{endpoint.LocalStack: "6"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()

@@ -20,19 +20,32 @@ import (
 // zone answers a question; it says by what protocol it came. Nil answers nothing.
 type zone func(q dnsmessage.Message, overTCP bool) *dnsmessage.Message
 
+// ports opens a port of loopback for both protocols. One that is free for UDP may be
+// taken for TCP; another one is not.
+func ports(t *testing.T) (udp net.PacketConn, tcp net.Listener) {
+	t.Helper()
+	for tries := 1; ; tries++ {
+		udp, err := net.ListenPacket("udp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		tcp, err := net.Listen("tcp", udp.LocalAddr().String())
+		if err == nil {
+			t.Cleanup(func() { _ = udp.Close() })
+			return udp, tcp
+		}
+		_ = udp.Close()
+		if tries == 20 {
+			t.Fatal(err)
+		}
+	}
+}
+
 // dnsServer starts a DNS server on loopback, UDP and TCP on one port, and returns its
 // address.
 func dnsServer(t *testing.T, answer zone) string {
 	t.Helper()
-	udp, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = udp.Close() })
-	tcp, err := net.Listen("tcp", udp.LocalAddr().String())
-	if err != nil {
-		t.Skipf("the port is taken for TCP: %v", err)
-	}
+	udp, tcp := ports(t)
 	t.Cleanup(func() { _ = tcp.Close() })
 	go func() {
 		buf := make([]byte, 1500)

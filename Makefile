@@ -110,18 +110,20 @@ test-synth: $(TALLY) | preflight
 # The suites of the stores, which skip themselves without an endpoint, and the flows. The
 # conformance of every route to the contract is the functions' and the same on both, and
 # takes minutes; so is the page of differences, which both make their half of.
+# The quicker endpoint leaves the processors to the other one: what it is asked by
+# thousands can wait, and the other's functions have a second to answer.
 # Each line says where it comes from; Ctrl-C ends what writes them and not who passes
 # them on.
-beside = @$(ALONE) go run ./localstack/cmd/up -endpoint $(1) -port $(2) -dir .local/test-$(1) -- \
-  $(RECORD) $(GO_TEST) -count=1 $(STORES) ./localstack/differences ./localstack/integration/... $(3) 2>&1 \
+beside = @$(ALONE) nice -n $(3) go run ./localstack/cmd/up -endpoint $(1) -port $(2) -dir .local/test-$(1) -- \
+  $(RECORD) $(GO_TEST) -count=1 $(STORES) ./localstack/differences ./localstack/integration/... $(4) 2>&1 \
   | (trap '' INT; exec sed -u 's/^/$(1): /')
 STORES = $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u)
 
 test-ministack: $(TALLY) | preflight
-	$(call beside,ministack,$(TEST_PORT),./localstack/conformance/...)
+	$(call beside,ministack,$(TEST_PORT),10,./localstack/conformance/...)
 
 test-localstack test-localstack-image: $(TALLY) | preflight-test
-	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)))
+	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)),0)
 
 # --- Operate ---------------------------------------------------------------------
 

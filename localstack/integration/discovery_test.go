@@ -115,6 +115,7 @@ func TestDiscovery(t *testing.T) {
 	})
 
 	t.Run("dns", func(t *testing.T) {
+		p.possible(t)
 		zone, first, second := serve(t, domain), node(t, p.outputs.ALBURL), node(t, p.outputs.ALBURL)
 		zone.Set(dnszone.Any, time.Minute, first.Addr(), second.Addr())
 		c.finds(t, map[string]string{"DISCOVERY_MODE": "dns", "DNS_SERVER": zone.Addr()})

@@ -16,11 +16,11 @@ import (
 // atOnce is how many tests run at a time, for an endpoint by its name. The default, one
 // for each core, suits tests that compute; these wait. LocalStack is one Python that
 // does everything itself: what waits for it for long is tried again, which makes it worse.
-var atOnce = map[string]string{endpoint.LocalStack: "6"}
+var atOnce = map[string]string{endpoint.LocalStack: "4"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", cmp.Or(atOnce[whoAnswers()], "8")); err != nil {
+	if err := flag.Set("test.parallel", cmp.Or(atOnce[whoAnswers()], "6")); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

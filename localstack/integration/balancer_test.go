@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -182,10 +183,16 @@ func (b *loadBalancer) detour(t *testing.T, service string, to http.Handler) (ba
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, err := b.client.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
-		Name: aws.String("detour-" + strings.ToLower(rand.Text()[:12])), TargetType: elbtypes.TargetTypeEnumIp,
+	name := "detour-" + strings.ToLower(rand.Text()[:12])
+	_, err = b.client.CreateTargetGroup(t.Context(), &elb.CreateTargetGroupInput{
+		Name: &name, TargetType: elbtypes.TargetTypeEnumIp,
 		Protocol: elbtypes.ProtocolEnumHttp, Port: aws.Int32(int32(port)),
 	})
+	// The name is new: if it is taken, an answer was lost and the client has asked again.
+	if _, made := errors.AsType[*elbtypes.DuplicateTargetGroupNameException](err); err != nil && !made {
+		t.Fatal(err)
+	}
+	made, err := b.client.DescribeTargetGroups(t.Context(), &elb.DescribeTargetGroupsInput{Names: []string{name}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,7 @@ var atOnce = map[string]string{endpoint.LocalStack: "4"}
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if err := flag.Set("test.parallel", cmp.Or(atOnce[whoAnswers()], "6")); err != nil {
+	if err := flag.Set("test.parallel", cmp.Or(atOnce[whoAnswers()], "8")); err != nil {
 		panic(err)
 	}
 	os.Exit(m.Run())

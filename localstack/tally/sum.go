@@ -19,32 +19,42 @@ func sum(paths []string, began int64, out io.Writer) (code int, err error) {
 	if len(paths) == 0 {
 		return 0, errors.New("no results to add up")
 	}
+	parts := make([]*results, len(paths)) // nil where a file is missing
 	total := &results{Tests: map[string]outcome{}}
-	for _, path := range paths {
-		name := strings.TrimSuffix(filepath.Base(path), ".json")
+	for i, path := range paths {
 		part, err := open(path)
 		if errors.Is(err, fs.ErrNotExist) {
-			total.Broken = append(total.Broken, name+" did not run")
+			total.Broken = append(total.Broken, title(path)+" did not run")
 			continue
 		}
 		if err != nil {
 			return 0, err
 		}
-		passed, failed, skipped := part.count()
-		fmt.Fprintf(out, "%-18s %5d passed %5d failed %5d skipped %8.1f s\n", cmp.Or(part.Beside, name), passed, failed, skipped, part.Seconds)
-		if part.Beside != "" {
-			fmt.Fprintf(out, "%-18s %.1f %% skipped\n", "", 100*float64(skipped)/float64(max(1, passed+failed+skipped)))
-			part.skips(out, " on "+part.Beside)
-		}
 		for _, what := range part.Broken {
-			total.Broken = append(total.Broken, name+": "+what)
+			total.Broken = append(total.Broken, title(path)+": "+what)
 		}
 		for test, o := range part.Tests {
 			total.Tests[test] = worse(total.Tests[test], o)
 		}
+		parts[i] = part
+	}
+	for i, part := range parts {
+		if part == nil {
+			continue
+		}
+		passed, failed, skipped := part.count()
+		below := part.below(total)
+		for _, n := range below {
+			skipped += n
+		}
+		fmt.Fprintf(out, "%-18s %5d passed %5d failed %5d skipped %8.1f s\n", cmp.Or(part.Beside, title(paths[i])), passed, failed, skipped, part.Seconds)
+		if part.Beside != "" {
+			fmt.Fprintf(out, "%-18s %.1f %% skipped\n", "", 100*float64(skipped)/float64(max(1, passed+failed+skipped)))
+			part.skips(out, " on "+part.Beside, below)
+		}
 	}
 
-	total.skips(out, "")
+	total.skips(out, "", nil)
 	for _, test := range slices.Sorted(maps.Keys(total.Tests)) {
 		if total.Tests[test].Status == "fail" {
 			fmt.Fprintf(out, "failed: %s\n", test)
@@ -67,13 +77,45 @@ func sum(paths []string, began int64, out io.Writer) (code int, err error) {
 	return code, nil
 }
 
-// skips tells what was skipped and why.
-func (r *results) skips(out io.Writer, where string) {
+// title is what a part is called after its file.
+func title(path string) string { return strings.TrimSuffix(filepath.Base(path), ".json") }
+
+// skips tells what was skipped and why, and how many tests that took along.
+func (r *results) skips(out io.Writer, where string, below map[string]int) {
 	for _, test := range slices.Sorted(maps.Keys(r.Tests)) {
-		if o := r.Tests[test]; o.Status == "skip" {
-			fmt.Fprintf(out, "skipped%s: %s: %s\n", where, test, o.Reason)
+		o := r.Tests[test]
+		if o.Status != "skip" {
+			continue
+		}
+		with := ""
+		if n := below[test]; n > 0 {
+			with = fmt.Sprintf(" and %d below it", n)
+		}
+		fmt.Fprintf(out, "skipped%s: %s%s: %s\n", where, test, with, o.Reason)
+	}
+}
+
+// below counts the tests that were never begun because the one above them was skipped,
+// as far as they ran in another part: a test that skips itself says nothing of those.
+func (r *results) below(all *results) map[string]int {
+	n := map[string]int{}
+	for test := range all.Tests {
+		if _, begun := r.Tests[test]; begun {
+			continue
+		}
+		for above := test; ; {
+			slash := strings.LastIndexByte(above, '/')
+			if slash < 0 {
+				break
+			}
+			above = above[:slash]
+			if r.Tests[above].Status == "skip" {
+				n[above]++
+				break
+			}
 		}
 	}
+	return n
 }
 
 // worse says what a test counts as that ran more than once: failed if it ever did,

@@ -115,6 +115,7 @@ func TestSum(t *testing.T) {
 		endpoint = `{"Tests": {"x.A": {"Status": "pass"}, "x.B": {"Status": "pass"}}}`
 		flaky    = `{"Tests": {"x.A": {"Status": "fail"}}}`
 		other    = `{"Beside": "Other 1.2", "Tests": {"x.B": {"Status": "skip", "Reason": "it has no B"}, "x.C": {"Status": "pass"}}}`
+		whole    = `{"Beside": "Whole 1.0", "Tests": {"x.B": {"Status": "pass"}, "x.B/a": {"Status": "pass"}, "x.B/a/b": {"Status": "pass"}, "x.Bee": {"Status": "pass"}}}`
 		broken   = `{"Broken": ["y does not build"]}`
 	)
 	tests := map[string]struct {
@@ -127,6 +128,8 @@ func TestSum(t *testing.T) {
 		"run later":            {[]string{unit, endpoint}, 0, "2 passed, 0 failed, 1 skipped", "skipped: x.C: on AWS only"},
 		"beside an endpoint":   {[]string{unit, other, endpoint}, 0, "3 passed, 0 failed, 0 skipped", "skipped on Other 1.2: x.B: it has no B"},
 		"its share":            {[]string{other}, 0, "1 passed, 0 failed, 1 skipped", "50.0 % skipped\n"},
+		"with those below":     {[]string{other, whole}, 0, "5 passed, 0 failed, 0 skipped", "skipped on Other 1.2: x.B and 2 below it: it has no B"},
+		"counted with them":    {[]string{whole, other}, 0, "5 passed, 0 failed, 0 skipped", "75.0 % skipped\nskipped on Other"},
 		"its name":             {[]string{other}, 0, "1 passed, 0 failed, 1 skipped", "Other 1.2 "},
 		"failed in one of two": {[]string{flaky, endpoint}, 1, "1 passed, 1 failed, 0 skipped", "failed: x.A"},
 		"a build failed":       {[]string{endpoint, broken}, 1, "2 passed, 1 failed, 0 skipped", "failed: part: y does not build"},

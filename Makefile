@@ -70,10 +70,11 @@ GO_TEST := go test -json -timeout 20m
 # races of its last moments; the tests of the tools start a hundred processes.
 export GORACE := atexit_sleep_ms=10
 
-# One endpoint after the other; make -j2 test has them side by side, which took 11
-# minutes instead of some 15, and fails now and then where two cores have other work:
-# a service has a second to answer another. What both need is made before, by one.
-.PHONY: test $(PARTS:%=test-%) $(ENDPOINTS:%=test-%)
+# The flows and the conformance have a MiniStack each and run side by side, LocalStack
+# runs after them. make -j3 test has all at once, which is quicker and fails now and then
+# where two cores have other work: a service has a second to answer another. What several
+# need is made before, by one.
+.PHONY: test $(PARTS:%=test-%) $(ENDPOINTS:%=test-%) test-conformance
 test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints (ENDPOINT= one of them)
 	@rm -rf .local/results
 	@$(SUBMAKE) $(TALLY)
@@ -83,13 +84,18 @@ test: preflight-test ## Everything that decides whether a change is good: unit a
 	    if lack=$$(.ci/preflight localstack 2>&1); then endpoints+=" localstack"; \
 	    else lack="not run on LocalStack, for which these are missing (make test ENDPOINT=localstack insists):"$$'\n'"$$lack"; echo "$$lack" >&2; fi; \
 	  fi; \
+	  turns=(); \
+	  for endpoint in $$endpoints; do \
+	    turns+=("test-$$endpoint$$([[ $$endpoint != ministack ]] || echo " test-conformance")"); \
+	  done; \
+	  [[ -z "$(filter -j%,$(MAKEFLAGS))" ]] || turns=("$${turns[*]}"); \
 	  export PREFLIGHT=done; \
-	  env -u MAKEFLAGS $(MAKE) -s -j1 -k $(PARTS:%=test-%) || true; \
-	  for endpoint in $$endpoints; do $(MAKE) -s -j2 tools ENDPOINT=$$endpoint || true; done; \
-	  $(MAKE) -s -j2 synth-local || true; \
-	  $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j1) -k $$(printf 'test-%s ' $$endpoints) || true; \
+	  env -u MAKEFLAGS $(MAKE) -s -k $(PARTS:%=test-%) || true; \
+	  for endpoint in $$endpoints; do env -u MAKEFLAGS $(MAKE) -s tools ENDPOINT=$$endpoint || true; done; \
+	  env -u MAKEFLAGS $(MAKE) -s synth-local || true; \
+	  for turn in "$${turns[@]}"; do $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2) -k $$turn || true; done; \
 	  [[ -z $$lack ]] || echo "$$lack"; \
-	  $(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json) $$(printf '.local/results/%s.json ' $$endpoints)
+	  $(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json) $$(printf '%s\n' $${turns[*]} | sed 's|^test-\(.*\)|.local/results/\1.json|')
 
 # Not over infra: the CDK takes minutes to compile once, and has no races of ours.
 test-unit: $(TALLY) | preflight-test
@@ -109,22 +115,23 @@ test-synth: $(TALLY) | preflight
 	@$(RECORD) $(GO_TEST) $$(go list ./infra/... | grep -v /infra/archtest)
 
 # The suites of the stores, which skip themselves without an endpoint, and the flows. The
-# conformance of every route to the contract is the functions' and the same on both, and
-# takes minutes; so is the page of differences, which both make their half of.
-# The quicker endpoint leaves the processors to the other one: what it is asked by
-# thousands can wait, and the other's functions have a second to answer.
+# page of differences is made of what both say. The conformance of every route to the
+# contract is the functions' and the same on both, and takes minutes.
 # Each line says where it comes from; Ctrl-C ends what writes them and not who passes
 # them on.
-beside = @$(ALONE) nice -n $(3) go run ./localstack/cmd/up -endpoint $(1) -port $(2) -dir .local/test-$(1) -- \
-  $(RECORD) $(GO_TEST) -count=1 $(STORES) ./localstack/differences ./localstack/integration/... $(4) 2>&1 \
-  | (trap '' INT; exec sed -u 's/^/$(1): /')
+beside = @$(ALONE) go run ./localstack/cmd/up -endpoint $(1) -port $(2) -dir .local/$@ -- \
+  $(RECORD) $(GO_TEST) -count=1 $(3) 2>&1 | (trap '' INT; exec sed -u 's/^/$(@:test-%=%): /')
 STORES = $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u)
+FLOWS = $(STORES) ./localstack/differences ./localstack/integration/...
 
 test-ministack: $(TALLY) | preflight
-	$(call beside,ministack,$(TEST_PORT),10,./localstack/conformance/...)
+	$(call beside,ministack,$(TEST_PORT),$(FLOWS))
+
+test-conformance: $(TALLY) | preflight
+	$(call beside,ministack,$$(($(TEST_PORT) + 2)),./localstack/conformance/...)
 
 test-localstack test-localstack-image: $(TALLY) | preflight-test
-	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)),0)
+	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)),$(FLOWS))
 
 # --- Operate ---------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ var visibility = map[string]time.Duration{
 	"inventory":     15 * time.Second,
 	"orders":        15 * time.Second,
 	"notifications": 15 * time.Second,
-	"payments":      35 * time.Second,
+	"payments":      20 * time.Second,
 }
 
 // comesBackSooner shortens the visibility timeouts until the test's end.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -47,9 +46,12 @@ func sum(paths []string, began int64, out io.Writer) (code int, err error) {
 		for _, n := range below {
 			skipped += n
 		}
-		fmt.Fprintf(out, "%-18s %5d passed %5d failed %5d skipped %8.1f s\n", cmp.Or(part.Beside, title(paths[i])), passed, failed, skipped, part.Seconds)
+		beside := ""
 		if part.Beside != "" {
-			fmt.Fprintf(out, "%-18s %.1f %% skipped\n", "", 100*float64(skipped)/float64(max(1, passed+failed+skipped)))
+			beside = fmt.Sprintf(" on %s, %.1f %% skipped", part.Beside, 100*float64(skipped)/float64(max(1, passed+failed+skipped)))
+		}
+		fmt.Fprintf(out, "%-12s %5d passed %5d failed %5d skipped %8.1f s%s\n", title(paths[i]), passed, failed, skipped, part.Seconds, beside)
+		if part.Beside != "" {
 			part.skips(out, " on "+part.Beside, below)
 		}
 	}

@@ -29,6 +29,10 @@ var cannot = map[string]map[string]string{
 
 const noReplay = "its StartReplay ends with an InternalError, see replay in localstack/differences.md"
 
+// poisonedStream is how many events a publisher that makes some of them wrong sends, if not
+// 2,000. LocalStack brings 25 a second to a consumer, and they show no more by their number.
+var poisonedStream = map[string]int{endpoint.LocalStack: 600}
+
 // fallbacks are the resource types of the templates that LocalStack's CloudFormation
 // calls created and does not make, each with the reason why that does no harm.
 var fallbacks = map[string]string{}

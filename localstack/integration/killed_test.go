@@ -22,9 +22,10 @@ import (
 // when their visibility timeout is over, and may be hit again.
 const redelivered = 5 * time.Minute
 
-// visibility are the queues' timeouts while consumers are killed: longer than the
-// functions', as they must be, but not six times as long, as they are otherwise. That
-// is minutes, and orders time out meanwhile.
+// visibility are the queues' timeouts while consumers are killed: longer than what a
+// function does with a batch, of which asking the slow provider takes ten seconds, but not
+// six times the function's own timeout, as they are otherwise. That is minutes, and orders
+// time out meanwhile.
 var visibility = map[string]time.Duration{
 	"inventory":     15 * time.Second,
 	"orders":        15 * time.Second,

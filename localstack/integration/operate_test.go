@@ -2,6 +2,7 @@ package integration
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -154,7 +155,8 @@ func (o operator) publish(t *testing.T, source, eventType string, details []stri
 // put away, with the reason, while the others take effect; mended and sent back, they
 // take effect too, and everything does so once.
 func poison(t *testing.T, o operator) {
-	const all, every = 2000, 40
+	const every = 40
+	all := cmp.Or(poisonedStream[o.kind.Name], 2000)
 	before := o.rows(t, "inventory")
 	var details []string
 	bad := map[string]bool{}

@@ -70,10 +70,10 @@ GO_TEST := go test -json -timeout 20m
 # races of its last moments; the tests of the tools start a hundred processes.
 export GORACE := atexit_sleep_ms=10
 
-# The flows and the conformance have a MiniStack each and run side by side, LocalStack
-# runs after them. make -j3 test has all at once, which is quicker and fails now and then
-# where two cores have other work: a service has a second to answer another. What several
-# need is made before, by one.
+# The flows and the conformance have a MiniStack each, and LocalStack begins when the
+# shorter of the two is through: two at a time leave two cores some rest. A service has a
+# second to answer another, which a machine with other work may miss: make -j1 test runs
+# one after the other, and so does CI. What several need is made before, by one.
 .PHONY: test $(PARTS:%=test-%) $(ENDPOINTS:%=test-%) test-conformance
 test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints (ENDPOINT= one of them)
 	@rm -rf .local/results
@@ -84,18 +84,14 @@ test: preflight-test ## Everything that decides whether a change is good: unit a
 	    if lack=$$(.ci/preflight localstack 2>&1); then endpoints+=" localstack"; \
 	    else lack="not run on LocalStack, for which these are missing (make test ENDPOINT=localstack insists):"$$'\n'"$$lack"; echo "$$lack" >&2; fi; \
 	  fi; \
-	  turns=(); \
-	  for endpoint in $$endpoints; do \
-	    turns+=("test-$$endpoint$$([[ $$endpoint != ministack ]] || echo " test-conformance")"); \
-	  done; \
-	  [[ -z "$(filter -j%,$(MAKEFLAGS))" ]] || turns=("$${turns[*]}"); \
+	  suites=$${endpoints/ministack/ministack conformance}; \
 	  export PREFLIGHT=done; \
 	  env -u MAKEFLAGS $(MAKE) -s -k $(PARTS:%=test-%) || true; \
 	  for endpoint in $$endpoints; do env -u MAKEFLAGS $(MAKE) -s tools ENDPOINT=$$endpoint || true; done; \
 	  env -u MAKEFLAGS $(MAKE) -s synth-local || true; \
-	  for turn in "$${turns[@]}"; do $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2) -k $$turn || true; done; \
+	  $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2) -k $$(printf 'test-%s ' $$suites) || true; \
 	  [[ -z $$lack ]] || echo "$$lack"; \
-	  $(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json) $$(printf '%s\n' $${turns[*]} | sed 's|^test-\(.*\)|.local/results/\1.json|')
+	  $(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json) $$(printf '.local/results/%s.json ' $$suites)
 
 # Not over infra: the CDK takes minutes to compile once, and has no races of ours.
 test-unit: $(TALLY) | preflight-test

@@ -22,11 +22,14 @@ TEST_PORT ?= 4570
 
 # The local endpoint: ministack, which carries the whole platform and is what runs by
 # default, or localstack; tests run on both. The third needs Docker and a token, see
-# localstack/compose.yaml.
+# $(LOCALSTACK)/compose.yaml.
 ENDPOINT ?=
 ENDPOINTS := ministack localstack localstack-image
 $(if $(filter-out $(ENDPOINTS),$(ENDPOINT))$(word 2,$(ENDPOINT)),$(error ENDPOINT is "$(ENDPOINT)": it is one of $(ENDPOINTS)))
 ONE := $(or $(ENDPOINT),ministack)
+
+MINISTACK := localstack/internal/endpoint/ministack
+LOCALSTACK := localstack/internal/endpoint/localstack
 
 GOLANGCI_LINT_VERSION := v2.15.0
 GOLANGCI_LINT := .local/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(word 1,$(GO))/golangci-lint
@@ -96,7 +99,7 @@ test: preflight-test ## Everything that decides whether a change is good: unit a
 # Not over infra: the CDK takes minutes to compile once, and has no races of ours.
 test-unit: $(TALLY) | preflight-test
 	@$(RECORD) $(GO_TEST) -race $$(go list ./events/... ./functions/... ./shared/... ./localstack/... \
-	  | grep -v -e /localstack/integration -e /localstack/conformance -e /functions/sagatest)
+	  | grep -v -e /localstack/suites/integration -e /localstack/suites/conformance -e /functions/sagatest)
 
 # What the race detector would slow down for nothing, or falsify: thousands of orders one
 # at a time, and budgets of time and allocations.
@@ -118,13 +121,13 @@ test-synth: $(TALLY) | preflight
 beside = @$(ALONE) go run ./localstack/cmd/up -endpoint $(1) -port $(2) -dir .local/$@ -- \
   $(RECORD) $(GO_TEST) -count=1 $(3) 2>&1 | (trap '' INT; exec sed -u 's/^/$(@:test-%=%): /')
 STORES = $$(grep -rlE --include='*_test.go' 'DYNAMODB_ENDPOINT|tabletest\.(Both|Open)' functions shared | sed 's|\(.*\)/[^/]*$$|./\1|' | sort -u)
-FLOWS = $(STORES) ./localstack/differences ./localstack/integration/...
+FLOWS = $(STORES) ./localstack/suites/differences ./localstack/suites/integration/...
 
 test-ministack: $(TALLY) | preflight
 	$(call beside,ministack,$(TEST_PORT),$(FLOWS))
 
 test-conformance: $(TALLY) | preflight
-	$(call beside,ministack,$$(($(TEST_PORT) + 2)),./localstack/conformance/...)
+	$(call beside,ministack,$$(($(TEST_PORT) + 2)),./localstack/suites/conformance/...)
 
 test-localstack test-localstack-image: $(TALLY) | preflight-test
 	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)),$(FLOWS))
@@ -146,11 +149,11 @@ reconcile: .local/bin/operate ## Events onto the bus once more from the outboxes
 .PHONY: bench
 bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
-	@go run ./localstack/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
+	@go run ./localstack/tools/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
 
 .PHONY: slow
-slow: preflight ## What becomes of orders while the catalog is slow, as a plot (README=localstack/slow/README.md writes its page)
-	@$(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/slow -- go run ./localstack/slow $(if $(README),-readme $(README))
+slow: preflight ## What becomes of orders while the catalog is slow, as a plot (README=localstack/tools/slow/README.md writes its page)
+	@$(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/slow -- go run ./localstack/tools/slow $(if $(README),-readme $(README))
 
 # --- Build -----------------------------------------------------------------------
 
@@ -192,8 +195,8 @@ $(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
 
 .local/bin/bare: go.mod go.sum .local/stamps/go .local/stamps/lambda | preflight
 	@echo "build $@"
-	@GOARCH=$(HOST) $(LAMBDA) -o $@ ./localstack/bench/bare
-	$(call inputs,./localstack/bench/bare)
+	@GOARCH=$(HOST) $(LAMBDA) -o $@ ./localstack/tools/bench/bare
+	$(call inputs,./localstack/tools/bench/bare)
 
 .local/bin/infra: go.mod go.sum .local/stamps/go | preflight
 	@echo "build $@ (minutes the first time: the CDK is large)"
@@ -205,8 +208,8 @@ $(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
 	$(call inputs,./localstack/cmd/localstack)
 
 .local/bin/tally: go.mod .local/stamps/go | preflight
-	@go build -o $@ ./localstack/tally
-	$(call inputs,./localstack/tally)
+	@go build -o $@ ./localstack/tools/tally
+	$(call inputs,./localstack/tools/tally)
 
 .local/bin/operate: go.mod go.sum .local/stamps/go | preflight
 	@go build -o $@ ./shared/operate
@@ -343,29 +346,29 @@ tools: preflight ## What the local endpoint (ENDPOINT=ministack or localstack) a
 python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
   $(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r $<; touch $@
 
-.local/tools/venv/.installed: localstack/requirements.txt | preflight
+.local/tools/venv/.installed: $(MINISTACK)/requirements.txt | preflight
 	$(python)
 .local/tools/cfn-lint/.installed: infra/requirements.txt | preflight
 	$(python)
 
 # LocalStack's packages depend on each other without bounds, so the list is whole and
 # nothing that is not on it is looked for.
-.local/tools/localstack/.installed: .ci/localstack-python $(wildcard localstack/requirements-localstack-*.txt) | preflight
+.local/tools/localstack/.installed: .ci/localstack-python $(wildcard $(LOCALSTACK)/requirements-*.txt) | preflight
 	@echo "install $(@D) (100 MB, a minute or two the first time)"
 	@read -r python release < <(.ci/localstack-python); \
-	  $$python -m venv --clear $(@D); list=localstack/requirements-localstack-$$release.txt; \
+	  $$python -m venv --clear $(@D); list=$(LOCALSTACK)/requirements-$$release.txt; \
 	  $(@D)/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off --no-deps --require-hashes -r $$list \
 	    | awk -v all=$$(grep -c == $$list) '/^Collecting/ && ++n % 10 == 0 { print "  " n " of " all " packages"; fflush() }'
 	@touch $@
 
 # Exactly the files that are listed, and no other.
-.local/tools/dynamodb/.installed: localstack/dynamodb/pom.xml localstack/dynamodb/SHA256SUMS | preflight
+.local/tools/dynamodb/.installed: $(LOCALSTACK)/dynamodb/pom.xml $(LOCALSTACK)/dynamodb/SHA256SUMS | preflight
 	@echo "install $(@D) (50 MB)"
 	@rm -rf $(@D); mkdir -p $(@D)
 	@mvn -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
 	    -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime > $(@D).log \
 	  || { tail -n 20 $(@D).log >&2; exit 1; }
-	@diff <(ls $(@D)) <(awk '{ print $$2 }' localstack/dynamodb/SHA256SUMS) >&2 && cd $(@D) && sha256sum --quiet -c $(CURDIR)/localstack/dynamodb/SHA256SUMS
+	@diff <(ls $(@D)) <(awk '{ print $$2 }' $(LOCALSTACK)/dynamodb/SHA256SUMS) >&2 && cd $(@D) && sha256sum --quiet -c $(CURDIR)/$(LOCALSTACK)/dynamodb/SHA256SUMS
 	@rm $(@D).log; touch $@
 
 infra/node_modules/.installed: infra/package-lock.json infra/package.json | preflight

@@ -69,7 +69,7 @@ func TestLayersCatch(t *testing.T) {
 		"the saga's tests":               {"functions/sagatest test:functions/orders/orderstest test:functions/users", ""},
 		"the saga beyond tests":          {"functions/sagatest functions/orders", "holds tests only"},
 		"the kit in infra":               {"infra/stacks shared/env", "infra names binaries by their path"},
-		"a function in localstack":       {"localstack/integration test:functions/orders", "by HTTP and events"},
+		"a function in localstack":       {"localstack/suites/integration test:functions/orders", "by HTTP and events"},
 		"a new folder at the top":        {"tools/lint fmt", "tools/lint is in no layer"},
 	}
 	// One package in every layer, so that none counts as empty.

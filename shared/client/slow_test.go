@@ -15,7 +15,7 @@ import (
 
 // TestSlowDependency has a service that takes five seconds for a minute, and callers who
 // have four: as a server with many of them at once, and as functions do, each with one.
-// What localstack/slow shows of real functions holds here to the millisecond.
+// What localstack/tools/slow shows of real functions holds here to the millisecond.
 func TestSlowDependency(t *testing.T) {
 	const deadline = 4 * time.Second
 	tests := map[string]struct {

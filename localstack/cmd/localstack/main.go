@@ -15,13 +15,13 @@ import (
 	"os/signal"
 	"syscall"
 
-	"tradewind/localstack/internal/combined"
-	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/endpoint/localstack"
+	"tradewind/localstack/internal/process"
 )
 
 func main() {
-	leash.Main()
-	var o combined.Options
+	process.Main()
+	var o localstack.Options
 	flag.StringVar(&o.Root, "root", "", "the project's `folder`")
 	flag.StringVar(&o.App, "app", "", "`folder` of the synthesised templates")
 	flag.StringVar(&o.Dir, "dir", "", "`folder` for state and temporary files")
@@ -33,8 +33,8 @@ func main() {
 	}
 }
 
-func run(o combined.Options) error {
+func run(o localstack.Options) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
-	return combined.Run(ctx, o)
+	return localstack.Run(ctx, o)
 }

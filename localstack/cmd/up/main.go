@@ -16,12 +16,12 @@ import (
 	"flag"
 	"os"
 
-	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/process"
 	"tradewind/localstack/internal/up"
 )
 
 func main() {
-	leash.Main()
+	process.Main()
 	var o up.Options
 	flag.StringVar(&o.Endpoint, "endpoint", up.DefaultEndpoint, "the local `endpoint`: ministack or localstack")
 	flag.IntVar(&o.Port, "port", 4566, "`port` of the endpoint on 127.0.0.1")

@@ -1,11 +1,14 @@
-// Package audit checks the order saga's invariants on a platform at rest, through
-// its public API: it sees what customers see, and holds whatever the platform is
-// built of. Suites end with it, storms above all.
+// Package audit checks the order saga's invariants on a platform at rest. It uses
+// the public API, so it sees what customers see and does not depend on how the
+// platform is built. Suites end with it.
 //
-// The invariants are those of the contract's fourth chapter, with the same numbers.
-// 4 and 5 speak of events, which customers do not see; their failures show as
-// violations of the others, and as messages in dead-letter queues (see [DeadLetters]).
-// Where the queues can be seen, wait for [Quiet] first.
+// The invariants are those of the contract's fourth chapter, with the same
+// numbers. 4 and 5 concern events, which customers do not see; violations of them
+// show as violations of the others and as messages in dead-letter queues (see
+// [DeadLetters]). Where the queues can be read, wait for [Quiet] first.
+//
+// [Snapshot] covers what the API does not show: it digests every item of every
+// table, so that a suite can prove that a refused request left no trace.
 package audit
 
 import (

@@ -13,9 +13,9 @@ import (
 
 	"tradewind/events"
 	"tradewind/localstack/internal/audit"
-	"tradewind/localstack/internal/localaws"
+	"tradewind/localstack/internal/endpoint"
 	"tradewind/localstack/internal/shop"
-	"tradewind/localstack/internal/shoptest"
+	"tradewind/localstack/internal/shop/shoptest"
 )
 
 const opening = 10
@@ -149,7 +149,7 @@ func TestQueues(t *testing.T) {
 			"ApproximateNumberOfMessagesDelayed": "0"}}`, waiting, working)
 	}))
 	defer server.Close()
-	cfg := localaws.Config(server.URL, "us-east-1")
+	cfg := endpoint.AWS(server.URL, "us-east-1")
 	queues := map[string]string{
 		"orders-consumer": server.URL + "/orders-consumer", "orders-consumer-dlq": server.URL + "/orders-consumer-dlq",
 		"users-relay-dlq": server.URL + "/users-relay-dlq",

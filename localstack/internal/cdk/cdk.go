@@ -15,8 +15,8 @@ import (
 	"regexp"
 	"strings"
 
-	"tradewind/localstack/internal/command"
-	"tradewind/localstack/internal/fault"
+	"tradewind/localstack/internal/process"
+	"tradewind/localstack/internal/usererr"
 )
 
 // Account is the account the endpoint plays.
@@ -69,7 +69,7 @@ func ReadOutputs(file string) (Outputs, error) {
 
 func (t Tool) run(ctx context.Context, log, what string, args ...string) error {
 	bin := filepath.Join(t.Root, "infra", "node_modules", ".bin", "cdklocal")
-	err := command.Run(ctx, command.Spec{
+	err := process.RunLogged(ctx, process.Logged{
 		Args: append(append([]string{bin}, args...), "--no-notices", "--no-color", "--ci", "--progress", "events"),
 		Dir:  t.Root,
 		Env:  t.env(os.Getenv),
@@ -78,9 +78,9 @@ func (t Tool) run(ctx context.Context, log, what string, args ...string) error {
 	if err == nil || context.Cause(ctx) != nil {
 		return err
 	}
-	failure, ok := errors.AsType[*fault.Error](err)
+	failure, ok := errors.AsType[*usererr.Error](err)
 	if !ok {
-		return fault.New(err, "run make tools", "cannot run the CDK: %v", err)
+		return usererr.New(err, "run make tools", "cannot run the CDK: %v", err)
 	}
 	failure.What = what
 	if stack, reason := firstFailure(log); stack != "" {
@@ -88,7 +88,7 @@ func (t Tool) run(ctx context.Context, log, what string, args ...string) error {
 	} else if reason != "" {
 		failure.What += ": " + reason
 	}
-	failure.Do = "mend the cause and run again; the whole story is in the log"
+	failure.Do = "fix the cause and run again; the log has the details"
 	return failure
 }
 

@@ -8,12 +8,12 @@ import (
 	"testing"
 
 	"tradewind/localstack/internal/cdk"
-	"tradewind/localstack/internal/fault"
-	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/process"
+	"tradewind/localstack/internal/usererr"
 )
 
 func TestMain(m *testing.M) {
-	leash.Main()
+	process.Main()
 	os.Exit(m.Run())
 }
 
@@ -90,7 +90,7 @@ Error: Cannot find module 'aws-cdk'`, "the deployment failed: Cannot find module
 			if err == nil {
 				t.Fatal("no error")
 			}
-			if got := fault.From(err); got.What != tt.want || got.Log == "" || got.Do == "" {
+			if got := usererr.From(err); got.What != tt.want || got.Log == "" || got.Do == "" {
 				t.Errorf("got %q, want %q (%+v)", got.What, tt.want, got)
 			}
 		})
@@ -100,7 +100,7 @@ Error: Cannot find module 'aws-cdk'`, "the deployment failed: Cannot find module
 func TestACommandLineThatIsNotInstalled(t *testing.T) {
 	tool := project(t, "")
 	err := tool.Bootstrap(t.Context(), filepath.Join(tool.Root, "log"))
-	if err == nil || fault.From(err).Do == "" {
+	if err == nil || usererr.From(err).Do == "" {
 		t.Errorf("Bootstrap: %v", err)
 	}
 }

@@ -1,12 +1,13 @@
-// Package endpoint starts, watches and ends a local AWS endpoint, whichever it is
-// (packages ministack and combined say how each is started).
+// Package endpoint starts, watches and ends a local AWS endpoint. Packages
+// ministack and localstack, below it, hold how each one is started.
 //
-// An endpoint is a program that runs Lambda functions as processes. They can outlive it,
-// so it is on a leash (see package leash); they inherit its environment, so its
-// configuration says the whole of that, without the user's credentials.
+// An endpoint is a program that runs Lambda functions as processes, which can
+// outlive it, so it is started by package process. The functions inherit its
+// environment, so its configuration is the whole of that environment, without the
+// user's credentials.
 //
-// State is not kept between runs: each starts from nothing, which is quicker
-// than to find out what an interrupted run left.
+// No state is kept between runs: starting from nothing is quicker than finding out
+// what an interrupted run left.
 package endpoint
 
 import (
@@ -22,9 +23,8 @@ import (
 	"syscall"
 	"time"
 
-	"tradewind/localstack/internal/command"
-	"tradewind/localstack/internal/fault"
-	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/process"
+	"tradewind/localstack/internal/usererr"
 )
 
 // Region is the region the endpoint plays.
@@ -53,7 +53,7 @@ type Config struct {
 type Endpoint struct {
 	port    int
 	log     string
-	process *leash.Process
+	process *process.Process
 	stop    sync.Once
 	stopped chan struct{} // closed by Stop
 	done    chan struct{}
@@ -70,9 +70,9 @@ func Start(ctx context.Context, cfg Config) (*Endpoint, error) {
 		return nil, fmt.Errorf("open log: %w", err)
 	}
 	defer log.Close()
-	process, err := leash.Start(leash.Spec{Args: cfg.Command, Dir: cfg.Dir, Env: cfg.Env, Stdout: log, Stderr: log, Grace: grace})
+	process, err := process.Start(process.Spec{Args: cfg.Command, Dir: cfg.Dir, Env: cfg.Env, Stdout: log, Stderr: log, Grace: grace})
 	if err != nil {
-		return nil, fault.New(err, "run make tools", "cannot start the endpoint: %v", err)
+		return nil, usererr.New(err, "run make tools", "cannot start the endpoint: %v", err)
 	}
 	e := &Endpoint{
 		port: cfg.Port, log: cfg.Log, process: process,
@@ -110,11 +110,11 @@ func (e *Endpoint) watch() {
 	select {
 	case <-e.stopped:
 	default:
-		e.err = &fault.Error{
+		e.err = &usererr.Error{
 			What:  fmt.Sprintf("the local endpoint ended by itself (%s)", manner(e.process.Err())),
 			Do:    "nothing is left running; run again, and if it comes back, read its log",
 			Log:   e.log,
-			Tail:  command.Tail(e.log),
+			Tail:  process.Tail(e.log),
 			Cause: ErrDied,
 		}
 	}
@@ -146,11 +146,11 @@ func (e *Endpoint) ready(ctx context.Context, path string, patience time.Duratio
 		case <-e.done:
 			return e.err
 		case <-late:
-			return &fault.Error{
+			return &usererr.Error{
 				What: fmt.Sprintf("the local endpoint was not ready within %s", patience),
 				Do:   "see what it waits for in its log, and run again",
 				Log:  e.log,
-				Tail: command.Tail(e.log),
+				Tail: process.Tail(e.log),
 			}
 		case <-time.After(50 * time.Millisecond):
 		}
@@ -204,8 +204,8 @@ func Free(port int) error {
 		return listener.Close()
 	}
 	if !errors.Is(err, syscall.EADDRINUSE) {
-		return fault.New(err, "choose another port: make run PORT=4567", "cannot listen on port %d: %v", port, err)
+		return usererr.New(err, "choose another port: make run PORT=4567", "cannot listen on port %d: %v", port, err)
 	}
-	return fault.New(err, fmt.Sprintf("stop it, or choose another port: make run PORT=%d", port+1),
+	return usererr.New(err, fmt.Sprintf("stop it, or choose another port: make run PORT=%d", port+1),
 		"port %d on %s is taken%s", port, host, by(port))
 }

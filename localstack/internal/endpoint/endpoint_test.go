@@ -17,15 +17,15 @@ import (
 	"time"
 
 	"tradewind/localstack/internal/endpoint"
-	"tradewind/localstack/internal/fault"
-	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/process"
+	"tradewind/localstack/internal/usererr"
 )
 
 // fakeArg makes this test binary play the endpoint; the argument after it says how.
 const fakeArg = "fake-endpoint"
 
 func TestMain(m *testing.M) {
-	leash.Main()
+	process.Main()
 	if len(os.Args) == 3 && os.Args[1] == fakeArg {
 		play(os.Args[2])
 		return
@@ -145,7 +145,7 @@ func TestATakenPort(t *testing.T) {
 	if err == nil {
 		t.Fatal("started on a port that is taken")
 	}
-	advice := fault.From(err)
+	advice := usererr.From(err)
 	if want := fmt.Sprintf("port %d on 127.0.0.1 is taken", cfg.Port); !strings.HasPrefix(advice.What, want) {
 		t.Errorf("what: %q, want %q", advice.What, want)
 	}
@@ -174,8 +174,8 @@ func TestAnEndpointThatDoesNotStart(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("Start: %v, want %q", err, tt.want)
 			}
-			if name == "fails" && !strings.Contains(strings.Join(fault.From(err).Tail, "\n"), "no module named ministack") {
-				t.Errorf("tail: %q", fault.From(err).Tail)
+			if name == "fails" && !strings.Contains(strings.Join(usererr.From(err).Tail, "\n"), "no module named ministack") {
+				t.Errorf("tail: %q", usererr.From(err).Tail)
 			}
 		})
 	}

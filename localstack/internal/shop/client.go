@@ -1,10 +1,13 @@
 // Package shop is a client of the platform's public contract: what a customer's
 // or an operator's program would use, and what the tests judge the platform by.
 //
-// It knows addresses and shapes and nothing of how the platform is built. It
-// does not retry: a test must see the first answer. An answer that is not the
-// expected one is a *Problem when it is a problem document, and an error that
-// quotes it otherwise.
+// It knows addresses and shapes and nothing of how the platform is built. It does
+// not retry: a test must see the first answer. An unexpected answer is a *Problem
+// if it is a problem document, and otherwise an error that quotes it.
+//
+// [Outputs] is the file by which a run tells tests and tools what it made. It
+// holds tokens, so only its owner may read it. [Pool] signs users in and makes
+// them admins; users themselves are registered through the users service.
 package shop
 
 import (

@@ -9,21 +9,20 @@ import (
 
 	"tradewind/localstack/internal/cdk"
 	"tradewind/localstack/internal/endpoint"
-	"tradewind/localstack/internal/localaws"
-	"tradewind/localstack/internal/mend"
-	"tradewind/localstack/internal/outputs"
+	"tradewind/localstack/internal/endpoint/fixups"
+	"tradewind/localstack/internal/shop"
 )
 
-func (r *run) aws() aws.Config { return localaws.Config(r.endpoint.URL(), endpoint.Region) }
+func (r *run) aws() aws.Config { return endpoint.AWS(r.endpoint.URL(), endpoint.Region) }
 
 // describe tells where everything is, from the outputs of the stacks.
-func describe(url string, deployed cdk.Outputs) outputs.Outputs {
+func describe(url string, deployed cdk.Outputs) shop.Outputs {
 	platform := deployed[stacks+"platform"]
-	o := outputs.Outputs{
+	o := shop.Outputs{
 		Endpoint:   url,
 		Region:     endpoint.Region,
 		APIURL:     url + "/_aws/execute-api/" + platform["ApiId"] + "/$default",
-		ALBURL:     mend.BalancerURL(url, balancer),
+		ALBURL:     fixups.BalancerURL(url, balancer),
 		UserPoolID: platform["UserPoolId"],
 		ClientID:   platform["UserPoolClientId"],
 		Queues:     map[string]string{},

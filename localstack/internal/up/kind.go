@@ -6,17 +6,16 @@ import (
 	"strconv"
 	"time"
 
-	"tradewind/localstack/internal/combined"
 	"tradewind/localstack/internal/endpoint"
-	"tradewind/localstack/internal/fault"
-	"tradewind/localstack/internal/ministack"
-	"tradewind/localstack/internal/workspace"
+	"tradewind/localstack/internal/endpoint/localstack"
+	"tradewind/localstack/internal/endpoint/ministack"
+	"tradewind/localstack/internal/usererr"
 )
 
 // kind is what differs between the endpoints.
 type kind struct {
 	// config says how it is started.
-	config func(w *workspace.Workspace, log string, port int) (endpoint.Config, error)
+	config func(w *workspace, log string, port int) (endpoint.Config, error)
 	// forgets says that it has an HTTP API without the cross-origin rules of its template.
 	forgets bool
 }
@@ -26,25 +25,25 @@ const DefaultEndpoint = "ministack"
 
 var kinds = map[string]kind{
 	DefaultEndpoint: {
-		config: func(w *workspace.Workspace, log string, port int) (endpoint.Config, error) {
+		config: func(w *workspace, log string, port int) (endpoint.Config, error) {
 			return ministack.Config(w.Root, w.EndpointDir(), log, port)
 		},
 		forgets: true,
 	},
 	"localstack": {
-		config: func(w *workspace.Workspace, log string, port int) (endpoint.Config, error) {
-			return combined.Config(w.Root, w.Root+"/"+app, w.EndpointDir(), log, port)
+		config: func(w *workspace, log string, port int) (endpoint.Config, error) {
+			return localstack.Config(w.Root, w.Root+"/"+app, w.EndpointDir(), log, port)
 		},
 	},
 	// LocalStack's image, which nobody here could run: see the compose file.
 	"localstack-image": {
-		config: func(w *workspace.Workspace, log string, port int) (endpoint.Config, error) {
+		config: func(w *workspace, log string, port int) (endpoint.Config, error) {
 			env := []string{"PORT=" + strconv.Itoa(port)}
 			for _, name := range []string{"PATH", "HOME", "DOCKER_HOST", "LOCALSTACK_AUTH_TOKEN"} {
 				env = append(env, name+"="+os.Getenv(name))
 			}
 			return endpoint.Config{
-				Command: []string{"docker", "compose", "-f", w.Root + "/localstack/compose.yaml", "up"},
+				Command: []string{"docker", "compose", "-f", w.Root + "/localstack/internal/endpoint/localstack/compose.yaml", "up"},
 				Env:     env, Dir: w.EndpointDir(), Log: log, Port: port, Ready: "/_localstack/health",
 				Patience: 10 * time.Minute, // the image has to come first
 			}, nil
@@ -59,7 +58,7 @@ func kindOf(name string) (kind, error) {
 	}
 	k, ok := kinds[name]
 	if !ok {
-		return k, fault.New(nil, fmt.Sprintf("make it %s, localstack or localstack-image", DefaultEndpoint), "there is no endpoint %q", name)
+		return k, usererr.New(nil, fmt.Sprintf("make it %s, localstack or localstack-image", DefaultEndpoint), "there is no endpoint %q", name)
 	}
 	return k, nil
 }

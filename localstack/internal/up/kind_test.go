@@ -3,8 +3,6 @@ package up
 import (
 	"strings"
 	"testing"
-
-	"tradewind/localstack/internal/workspace"
 )
 
 func TestKinds(t *testing.T) {
@@ -15,7 +13,7 @@ func TestKinds(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w := &workspace.Workspace{Root: t.TempDir(), Dir: t.TempDir()}
+		w := &workspace{Root: t.TempDir(), Dir: t.TempDir()}
 		cfg, err := k.config(w, "log", 4566)
 		if err != nil || !strings.Contains(strings.Join(cfg.Command, " "), want) || cfg.Port != 4566 || cfg.Dir != w.EndpointDir() || cfg.Ready == "" {
 			t.Errorf("%q: %+v, %v", name, cfg, err)

@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"time"
 
-	"tradewind/localstack/internal/leash"
+	"tradewind/localstack/internal/process"
 )
 
 // Interrupt is the cause of a run's end that came from outside.
@@ -46,7 +46,7 @@ func Interruptible(parent context.Context) context.Context {
 		fmt.Fprint(os.Stderr, "\nstopping; once more ends everything at once\n")
 		cancel(&Interrupt{first})
 		second := (<-signals).(syscall.Signal)
-		leash.KillAll()
+		process.KillAll()
 		os.Exit((&Interrupt{second}).ExitCode())
 	}()
 	return ctx

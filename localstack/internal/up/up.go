@@ -1,6 +1,6 @@
 // Package up brings the whole platform up on this machine, step by step: tools,
-// build, synth, endpoint, bootstrap, deploy, mend, seed, order. It then stays, or
-// runs a command against it, or ends.
+// build, synth, endpoint, bootstrap, deploy, fixups, seed, order. It then stays,
+// runs a command against the platform, or ends.
 //
 // Whatever happens, it leaves nothing running. The first interrupt ends the step at
 // work and stops the endpoint in order; the second ends everything at once. An
@@ -16,22 +16,14 @@ import (
 	"os"
 	"time"
 
-	"tradewind/localstack/internal/albnode"
 	"tradewind/localstack/internal/cdk"
-	"tradewind/localstack/internal/command"
-	"tradewind/localstack/internal/dnszone"
 	"tradewind/localstack/internal/endpoint"
-	"tradewind/localstack/internal/fault"
-	"tradewind/localstack/internal/firstorder"
-	"tradewind/localstack/internal/leash"
-	"tradewind/localstack/internal/mend"
-	"tradewind/localstack/internal/outputs"
-	"tradewind/localstack/internal/pool"
-	"tradewind/localstack/internal/progress"
-	"tradewind/localstack/internal/seed"
+	"tradewind/localstack/internal/endpoint/fixups"
+	"tradewind/localstack/internal/fixtures"
+	"tradewind/localstack/internal/network"
+	"tradewind/localstack/internal/process"
 	"tradewind/localstack/internal/shop"
-	"tradewind/localstack/internal/summary"
-	"tradewind/localstack/internal/workspace"
+	"tradewind/localstack/internal/usererr"
 )
 
 // What infra names, by which this package finds it.
@@ -63,17 +55,17 @@ type Options struct {
 type run struct {
 	Options
 	kind     kind
-	board    *progress.Board
-	files    *workspace.Workspace
+	board    *board
+	files    *workspace
 	endpoint *endpoint.Endpoint
 	who      endpoint.Identity
-	zone     *dnszone.Server
-	node     *albnode.Node
+	zone     *network.Zone
+	node     *network.Balancer
 	stacks   cdk.Outputs
-	outputs  outputs.Outputs
+	outputs  shop.Outputs
 	shop     *shop.Client
-	seeded   seed.Result
-	ordered  firstorder.Result
+	seeded   fixtures.Seeded
+	ordered  firstOrder
 }
 
 // Run does it all and returns the exit code. ctx ends with the cause why.
@@ -82,7 +74,7 @@ func Run(ctx context.Context, o Options) int {
 	if len(o.Command) > 0 {
 		out = os.Stderr // the command's output may be somebody's input
 	}
-	r := &run{Options: o, board: progress.New(out)}
+	r := &run{Options: o, board: newBoard(out)}
 	code, err := r.all(ctx)
 	if err == nil {
 		return code
@@ -104,11 +96,11 @@ func (r *run) all(ctx context.Context) (code int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	root, err := workspace.FindRoot(here)
+	root, err := findRoot(here)
 	if err != nil {
 		return 0, err
 	}
-	if r.files, err = workspace.Open(root, r.Dir); err != nil {
+	if r.files, err = openWorkspace(root, r.Dir); err != nil {
 		return 0, err
 	}
 	defer r.files.Close()
@@ -134,7 +126,7 @@ func (r *run) all(ctx context.Context) (code int, err error) {
 	if r.OneShot {
 		return 0, nil
 	}
-	summary.Print(r.board, r.outputs, r.seeded, r.files.Shown(r.files.Outputs()))
+	printSummary(r.board, r.outputs, r.seeded, r.files.Shown(r.files.Outputs()))
 	fmt.Fprint(r.board, "\nrunning until Ctrl-C\n")
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.As(cause, new(*Interrupt)) {
@@ -160,7 +152,7 @@ func (r *run) bringUp(ctx context.Context, cancel context.CancelCauseFunc) error
 		}},
 		{"bootstrap", r.bootstrap},
 		{"deploy", r.deploy},
-		{"mend", r.mend},
+		{"fixups", r.fixups},
 		{"seed", r.seed},
 		{"order", r.order},
 	}
@@ -170,7 +162,7 @@ func (r *run) bringUp(ctx context.Context, cancel context.CancelCauseFunc) error
 		}
 		log := r.files.Log(s.name)
 		var heard latest
-		err := r.board.Step(s.name, func() string { return heard.or(command.LastLine(log)) }, func() (string, error) {
+		err := r.board.Step(s.name, func() string { return heard.or(process.LastLine(log)) }, func() (string, error) {
 			return s.work(ctx, log, heard.note)
 		})
 		if err != nil {
@@ -183,20 +175,20 @@ func (r *run) bringUp(ctx context.Context, cancel context.CancelCauseFunc) error
 // advise adds to a failure that comes without advice where to look: what the
 // platform answered wrongly, the endpoint's log explains.
 func (r *run) advise(step string, err error) error {
-	if _, ok := errors.AsType[*fault.Error](err); ok || r.endpoint == nil {
+	if _, ok := errors.AsType[*usererr.Error](err); ok || r.endpoint == nil {
 		return err
 	}
-	return fault.New(err, "see what the functions logged, in "+r.files.Shown(r.files.Log("endpoint")), "step %s failed: %v", step, err)
+	return usererr.New(err, "see what the functions logged, in "+r.files.Shown(r.files.Log("endpoint")), "step %s failed: %v", step, err)
 }
 
 // make is a step that is a target of the Makefile, with variables behind it.
 func (r *run) make(target ...string) func(context.Context, string, func(string)) (string, error) {
 	return func(ctx context.Context, log string, _ func(string)) (string, error) {
-		return "", command.Run(ctx, command.Spec{
+		return "", process.RunLogged(ctx, process.Logged{
 			Args: append([]string{"make"}, target...),
 			Dir:  r.files.Root,
 			Log:  log,
-			Do:   "mend what it says and run again",
+			Do:   "fix the cause and run again",
 		})
 	}
 }
@@ -230,8 +222,8 @@ func (r *run) bootstrap(ctx context.Context, log string, _ func(string)) (string
 	if err := r.cdk().Bootstrap(ctx, log); err != nil {
 		return "", err
 	}
-	address := mend.BalancerURL(r.endpoint.URL(), balancer)
-	if err := mend.BalancerAddress(ctx, r.aws(), albURL, address); err != nil {
+	address := fixups.BalancerURL(r.endpoint.URL(), balancer)
+	if err := fixups.BalancerAddress(ctx, r.aws(), albURL, address); err != nil {
 		return "", err
 	}
 	if r.Discovery != "dns" {
@@ -240,20 +232,20 @@ func (r *run) bootstrap(ctx context.Context, log string, _ func(string)) (string
 	if err := r.serveZone(address); err != nil {
 		return "", err
 	}
-	return "zone served at " + r.zone.Addr(), mend.NameServer(ctx, r.aws(), dnsAt, r.zone.Addr())
+	return "zone served at " + r.zone.Addr(), fixups.NameServer(ctx, r.aws(), dnsAt, r.zone.Addr())
 }
 
 // serveZone stands in for the network's name server: every name of the private zone is
 // the balancer, as it is on AWS.
 func (r *run) serveZone(address string) error {
 	var err error
-	if r.node, err = albnode.Listen(address); err != nil {
+	if r.node, err = network.ListenBalancer(address); err != nil {
 		return err
 	}
-	if r.zone, err = dnszone.Listen(domain); err != nil {
+	if r.zone, err = network.ListenZone(domain); err != nil {
 		return err
 	}
-	r.zone.Set(dnszone.Any, time.Minute, r.node.Addr())
+	r.zone.Set(network.Any, time.Minute, r.node.Addr())
 	return nil
 }
 
@@ -263,39 +255,39 @@ func (r *run) deploy(ctx context.Context, log string, _ func(string)) (string, e
 	return fmt.Sprintf("%d stacks", len(r.stacks)), err
 }
 
-func (r *run) mend(ctx context.Context, _ string, _ func(string)) (string, error) {
+func (r *run) fixups(ctx context.Context, _ string, _ func(string)) (string, error) {
 	platform := r.stacks[stacks+"platform"]
 	if r.kind.forgets {
-		if err := mend.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", platform["ApiId"]); err != nil {
+		if err := fixups.CORS(ctx, r.aws(), r.files.Root+"/"+app, stacks+"platform", platform["ApiId"]); err != nil {
 			return "", err
 		}
 	}
-	if err := mend.Archive(ctx, r.aws(), platform["BusName"]); err != nil {
+	if err := fixups.Archive(ctx, r.aws(), platform["BusName"]); err != nil {
 		return "", err
 	}
-	n, err := mend.Targets(ctx, r.aws(), r.stacks)
-	return fmt.Sprintf("%d targets", n), err
+	n, err := fixups.Targets(ctx, r.aws(), r.stacks)
+	return fmt.Sprintf("%d balancer targets registered", n), err
 }
 
 func (r *run) seed(ctx context.Context, _ string, note func(string)) (string, error) {
 	r.outputs = describe(r.endpoint.URL(), r.stacks)
 	r.shop = shop.New(r.outputs.APIURL)
-	users := pool.New(r.aws(), r.outputs.UserPoolID, r.outputs.ClientID)
+	users := shop.NewPool(r.aws(), r.outputs.UserPoolID, r.outputs.ClientID)
 	var err error
-	if r.seeded, err = seed.Run(ctx, r.shop, users, note); err != nil {
+	if r.seeded, err = fixtures.Seed(ctx, r.shop, users, note); err != nil {
 		return "", err
 	}
-	r.outputs.Admin = outputs.Identity{UserID: r.seeded.Admin.UserID, Token: r.seeded.Admin.Token}
-	r.outputs.Customer = outputs.Identity{UserID: r.seeded.Customer.UserID, Token: r.seeded.Customer.Token}
+	r.outputs.Admin = shop.Identity{UserID: r.seeded.Admin.UserID, Token: r.seeded.Admin.Token}
+	r.outputs.Customer = shop.Identity{UserID: r.seeded.Customer.UserID, Token: r.seeded.Customer.Token}
 	for _, p := range r.seeded.Products {
 		r.outputs.Products = append(r.outputs.Products, p.ID)
 	}
-	return fmt.Sprintf("2 users, %d products", len(r.seeded.Products)), outputs.Write(r.files.Outputs(), r.outputs)
+	return fmt.Sprintf("2 users, %d products", len(r.seeded.Products)), shop.WriteOutputs(r.files.Outputs(), r.outputs)
 }
 
 func (r *run) order(ctx context.Context, _ string, note func(string)) (string, error) {
 	var err error
-	r.ordered, err = firstorder.Place(ctx, r.shop.As(r.seeded.Customer.Token), r.seeded.Products, note)
+	r.ordered, err = placeFirstOrder(ctx, r.shop.As(r.seeded.Customer.Token), r.seeded.Products, note)
 	if err != nil {
 		return "", fmt.Errorf("no confirmed order: %w", err)
 	}
@@ -305,7 +297,7 @@ func (r *run) order(ctx context.Context, _ string, note func(string)) (string, e
 // command runs what was given after "--" with the platform's whereabouts in its
 // environment, and returns its exit code.
 func (r *run) command(ctx context.Context) (int, error) {
-	err := leash.Run(ctx, leash.Spec{
+	err := process.Run(ctx, process.Spec{
 		Args: r.Command,
 		Env: append(os.Environ(),
 			"TRADEWIND_OUTPUTS="+r.files.Outputs(),
@@ -315,7 +307,7 @@ func (r *run) command(ctx context.Context) (int, error) {
 		Stdout: os.Stdout,
 		Stderr: os.Stderr,
 	})
-	if exit, ok := errors.AsType[*leash.ExitError](err); ok && context.Cause(ctx) == nil {
+	if exit, ok := errors.AsType[*process.ExitError](err); ok && context.Cause(ctx) == nil {
 		if exit.Signal != 0 {
 			return 128 + int(exit.Signal), nil
 		}

@@ -18,9 +18,9 @@ import (
 	"testing"
 	"time"
 
-	"tradewind/localstack/internal/leash"
-	"tradewind/localstack/internal/outputs"
-	"tradewind/localstack/internal/shoptest"
+	"tradewind/localstack/internal/process"
+	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/shop/shoptest"
 	"tradewind/localstack/internal/up"
 )
 
@@ -35,7 +35,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
-	leash.Main()
+	process.Main()
 	switch os.Getenv(roleVar) {
 	case roleTool:
 		os.Unsetenv(roleVar)
@@ -70,7 +70,7 @@ func playEndpoint() {
 	http.HandleFunc("/_ministack/ready", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("/_ministack/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version": "0"}`) })
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		what := map[string]string{"PATCH": "mend"}[r.Method]
+		what := map[string]string{"PATCH": "fixups"}[r.Method]
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/api/orders") && r.Method == http.MethodPost:
 			what = "order"
@@ -245,7 +245,7 @@ func TestOneShot(t *testing.T) {
 	root := project(t)
 	for range 2 { // running again works
 		text := start(t, root, up.Options{OneShot: true}).exits(t, 0)
-		for _, step := range []string{"tools", "build", "synth", "endpoint", "bootstrap", "deploy", "mend", "seed", "order"} {
+		for _, step := range []string{"tools", "build", "synth", "endpoint", "bootstrap", "deploy", "fixups", "seed", "order"} {
 			if !strings.Contains(text, "✓ "+step+" ") {
 				t.Errorf("no step %q in:\n%s", step, text)
 			}
@@ -256,7 +256,7 @@ func TestOneShot(t *testing.T) {
 			}
 		}
 	}
-	o, err := outputs.Read(filepath.Join(root, ".local", "outputs.json"))
+	o, err := shop.ReadOutputs(filepath.Join(root, ".local", "outputs.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,7 +328,7 @@ func TestACommandDecidesTheExitCode(t *testing.T) {
 func TestAnInterruptAtEveryStep(t *testing.T) {
 	for part, step := range map[string]string{
 		"tools": "tools", "build": "build", "synth-local": "synth", "endpoint": "endpoint", "bootstrap": "bootstrap",
-		"deploy": "deploy", "mend": "mend", "seed": "seed", "order": "order", "command": "command",
+		"deploy": "deploy", "fixups": "fixups", "seed": "seed", "order": "order", "command": "command",
 	} {
 		for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 			t.Run(fmt.Sprintf("%s/%v", part, sig), func(t *testing.T) {
@@ -404,9 +404,9 @@ func TestAPartThatFails(t *testing.T) {
 		"build":     {"build", "error: make build failed (exit status 2)", "run again"},
 		"synth":     {"synth-local", "cannot make synth-local", "run again"},
 		"endpoint":  {"endpoint", "error: the local endpoint ended by itself (exit status 1)", "read its log"},
-		"bootstrap": {"bootstrap", "error: stack tradewind-local-orders failed: Firewall Unsupported resource type", "mend the cause"},
-		"deploy":    {"deploy", "error: stack tradewind-local-orders failed: Firewall Unsupported resource type", "mend the cause"},
-		"mend":      {"mend", "error: step mend failed: set cross-origin rules", "endpoint.log"},
+		"bootstrap": {"bootstrap", "error: stack tradewind-local-orders failed: Firewall Unsupported resource type", "fix the cause"},
+		"deploy":    {"deploy", "error: stack tradewind-local-orders failed: Firewall Unsupported resource type", "fix the cause"},
+		"fixups":    {"fixups", "error: step fixups failed: set cross-origin rules", "endpoint.log"},
 		"seed":      {"seed", "error: step seed failed: register admin@tradewind.example: POST /api/users: status 502", "endpoint.log"},
 		"order":     {"order", "error: step order failed: no confirmed order: POST /api/orders: status 502", "endpoint.log"},
 	}
@@ -489,8 +489,8 @@ func (c *tool) reaches(t *testing.T, step string) {
 	case "command":
 		c.out.waitFor(t, "ready in ")
 		time.Sleep(100 * time.Millisecond)
-	case "mend", "seed", "order":
-		c.out.waitFor(t, map[string]string{"mend": "✓ deploy", "seed": "✓ mend", "order": "✓ seed"}[step])
+	case "fixups", "seed", "order":
+		c.out.waitFor(t, map[string]string{"fixups": "✓ deploy", "seed": "✓ fixups", "order": "✓ seed"}[step])
 		time.Sleep(100 * time.Millisecond)
 	case "endpoint":
 		c.out.waitFor(t, "✓ synth")

@@ -1,9 +1,0 @@
-//go:build !linux
-
-package leash
-
-// Elsewhere orphans go to process 1, which reaps them.
-
-func adopt()       {}
-func reap() bool   { return false }
-func endRunaways() {}

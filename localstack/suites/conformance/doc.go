@@ -11,6 +11,6 @@
 //
 // The suite is skipped unless TRADEWIND_OUTPUTS names the outputs of a run. It has the
 // platform to itself, because it looks for traces, and waits until no other suite uses
-// it. TRADEWIND_FULL=1 makes the concurrent parts as large as they are meant to be,
-// which takes half an hour on two cores; give go test a timeout to match.
+// it. make test-full makes the concurrent parts as large as they are meant to be, which
+// takes half an hour on two cores; give go test a timeout to match.
 package conformance

@@ -14,6 +14,7 @@ import (
 
 	"tradewind/localstack/internal/fixtures"
 	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/tier"
 	"tradewind/localstack/suites/conformance/linear"
 )
 
@@ -30,7 +31,7 @@ func (s *suite) linearizability(t *testing.T) {
 
 // linearStock has clients read, count and adjust one stock line.
 func (s *suite) linearStock(t *testing.T) {
-	clients, calls := size(6, 12), size(40, 150)
+	clients, calls := tier.Size(6, 12), tier.Size(40, 150)
 	const opening = 20
 	product, err := s.Product(within(t, soon), opening)
 	if err != nil {
@@ -92,7 +93,7 @@ func (s *suite) linearStock(t *testing.T) {
 
 // linearKeys has clients place orders under few keys with few payloads.
 func (s *suite) linearKeys(t *testing.T) {
-	clients, rounds := size(6, 12), size(8, 40)
+	clients, rounds := tier.Size(6, 12), tier.Size(8, 40)
 	buyer, err := s.Customer(t.Context(), "Linda Linear")
 	if err != nil {
 		t.Fatal(err)

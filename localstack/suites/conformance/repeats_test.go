@@ -12,6 +12,7 @@ import (
 
 	"tradewind/localstack/internal/fixtures"
 	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/tier"
 	"tradewind/localstack/suites/conformance/apidoc"
 )
 
@@ -74,7 +75,7 @@ func (s *suite) onceEach(t *testing.T, op *apidoc.Operation) {
 // manyOrders repeats each of many orders. Each is placed once, and everybody is told
 // the same.
 func (s *suite) manyOrders(t *testing.T) {
-	keys, repeats := size(20, 1000), size(20, 50)
+	keys, repeats := tier.Size(20, 1000), tier.Size(20, 50)
 	buyer, err := s.Customer(t.Context(), "Rita Repeater")
 	if err != nil {
 		t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"tradewind/localstack/internal/await"
 	"tradewind/localstack/internal/fixtures"
 	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/tier"
 )
 
 const (
@@ -20,7 +21,7 @@ const (
 
 // scarceStock lets many buyers order a unit each of a product of which there are few.
 func (s *suite) scarceStock(t *testing.T) {
-	buyers, units := size(40, 200), size(5, 10)
+	buyers, units := tier.Size(40, 200), tier.Size(5, 10)
 	ctx := within(t, patience)
 	product, err := s.Product(ctx, units)
 	if err != nil {

@@ -120,14 +120,6 @@ func within(t *testing.T, patience time.Duration) context.Context {
 	return ctx
 }
 
-// size is how much of a concurrent part to do: little, unless everything is asked for.
-func size(small, full int) int {
-	if os.Getenv("TRADEWIND_FULL") == "1" {
-		return full
-	}
-	return small
-}
-
 // rate says how fast a number of things went.
 func rate(n int, what string, took time.Duration) string {
 	return fmt.Sprintf("%d %s in %s, %.0f a second", n, what, took.Round(100*time.Millisecond), float64(n)/took.Seconds())

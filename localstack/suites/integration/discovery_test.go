@@ -22,6 +22,7 @@ import (
 	"tradewind/localstack/internal/fnproc"
 	"tradewind/localstack/internal/network"
 	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/tier"
 	"tradewind/localstack/suites/integration/redeploy"
 )
 
@@ -33,9 +34,10 @@ const (
 )
 
 // TestDiscovery runs the flows of orders with every way in which services find each
-// other, with all instances up and with one of two down: no order fails for that.
-// What changes is the caller's variables; its code is the same, which is checked.
-// By the balancer, with all up, is how the platform was deployed: see TestPlatform.
+// other: with all instances up, and in the long tier with one of two down, of which no
+// order fails. What changes is the caller's variables; its code is the same, which is
+// checked. The balancer with all instances up is how the platform was deployed, so
+// TestPlatform has that one.
 //
 // An instance is what a caller may be led to: an address in the registry or in the
 // zone; and behind the balancer, which has one address, an execution environment of
@@ -50,12 +52,14 @@ func TestDiscovery(t *testing.T) {
 	t.Run("loadbalancer", func(t *testing.T) {
 		c.finds(t, map[string]string{"DISCOVERY_MODE": "loadbalancer", "ALB_URL": p.outputs.ALBURL})
 		t.Run("one of two down", func(t *testing.T) {
+			tier.Full(t, 12*time.Second)
 			apart := p.apart(t, "catalog")
 			c.restart(t, patient)
 			p.killsOneOf(t, "catalog", apart)
 			p.shows(t, "flows", orderFlows)
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
+			tier.Full(t, 8*time.Second)
 			apart := p.apart(t, "catalog")
 			c.restart(t, patient)
 			stall.sells(t, 1)
@@ -75,6 +79,7 @@ func TestDiscovery(t *testing.T) {
 		}
 
 		t.Run("one of two down", func(t *testing.T) {
+			tier.Full(t, 12*time.Second)
 			registry.add(t, "second", httpAt(nobody(t)))
 			ill := node(t, p.outputs.ALBURL)
 			registry.add(t, "ill", httpAt(ill.Addr()))
@@ -86,12 +91,14 @@ func TestDiscovery(t *testing.T) {
 			}
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
+			tier.Full(t, 8*time.Second)
 			mute := newSilentAt(t, free)
 			registry.add(t, "second", httpAt(mute.at()))
 			c.restart(t, patient)
 			stall.sellsPast(t, mute)
 		})
 		t.Run("the registry is down", func(t *testing.T) {
+			tier.Full(t, 8*time.Second)
 			gate := node(t, p.outputs.Endpoint)
 			c.finds(t, map[string]string{
 				"DISCOVERY_MODE": "registry", "DISCOVERY_NAMESPACE": namespace, "DISCOVERY_TTL": "1s",
@@ -124,17 +131,20 @@ func TestDiscovery(t *testing.T) {
 		}
 
 		t.Run("one of two down", func(t *testing.T) {
+			tier.Full(t, 12*time.Second)
 			zone.Set(network.Any, time.Minute, first.Addr(), nobody(t))
 			c.restart(t, patient)
 			p.shows(t, "flows", orderFlows)
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
+			tier.Full(t, 8*time.Second)
 			mute := newSilentAt(t, free)
 			zone.Set(network.Any, time.Minute, first.Addr(), mute.at())
 			c.restart(t, patient)
 			stall.sellsPast(t, mute)
 		})
 		t.Run("a record holds as long as it says", func(t *testing.T) {
+			tier.Full(t, 8*time.Second)
 			const ttl = 2 * time.Second
 			zone.Set(network.Any, ttl, first.Addr())
 			c.restart(t, nil)

@@ -12,6 +12,7 @@
 //	tally -record unit.json -- go test -json ./...
 //
 // TRADEWIND_ENDPOINT, where it is set, is what they were beside: its name and version.
+// TRADEWIND_FULL=1 says that they were the long tier (make test-full).
 //
 // With files, it adds them up. What was beside an endpoint is told apart by that, and
 // what it skipped is told with the reason, even if it ran beside another. Its last line is "N passed, N failed, N skipped",
@@ -80,6 +81,7 @@ func run(path string, command []string, out io.Writer) (code int, err error) {
 		results.Broken = append(results.Broken, fmt.Sprintf("%s: %s", command[0], cmd.ProcessState))
 	}
 	results.Beside = os.Getenv("TRADEWIND_ENDPOINT")
+	results.Full = os.Getenv("TRADEWIND_FULL") == "1"
 	results.Seconds = time.Since(began).Seconds()
 	return code, results.save(path)
 }

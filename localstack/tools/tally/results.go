@@ -16,6 +16,7 @@ import (
 // results is what one command's tests came to.
 type results struct {
 	Seconds float64
+	Full    bool               `json:",omitempty"` // run by make test-full
 	Beside  string             `json:",omitempty"` // the endpoint, by name and version
 	Tests   map[string]outcome // by "package.Test/subtest"
 	Broken  []string           // what failed without a test that did: a build, a panic, the command

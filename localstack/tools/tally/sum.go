@@ -50,7 +50,11 @@ func sum(paths []string, began int64, out io.Writer) (code int, err error) {
 		if part.Beside != "" {
 			beside = fmt.Sprintf(" on %s, %.1f %% skipped", part.Beside, 100*float64(skipped)/float64(max(1, passed+failed+skipped)))
 		}
-		fmt.Fprintf(out, "%-12s %5d passed %5d failed %5d skipped %8.1f s%s\n", title(paths[i]), passed, failed, skipped, part.Seconds, beside)
+		tier := "test"
+		if part.Full {
+			tier = "test-full"
+		}
+		fmt.Fprintf(out, "%-12s %-9s %5d passed %5d failed %5d skipped %8.1f s%s\n", title(paths[i]), tier, passed, failed, skipped, part.Seconds, beside)
 		if part.Beside != "" {
 			part.skips(out, " on "+part.Beside, below)
 		}

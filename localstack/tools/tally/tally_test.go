@@ -89,6 +89,7 @@ func TestRun(t *testing.T) {
 }
 
 func TestRunOfOtherCommands(t *testing.T) {
+	t.Setenv("TRADEWIND_FULL", "1")
 	record := filepath.Join(t.TempDir(), "endpoint.json")
 	var out strings.Builder
 	code, err := run(record, []string{"sh", "-c", "echo endpoint did not start; echo '{\"not\": \"an event\"}'; exit 7"}, &out)
@@ -98,7 +99,7 @@ func TestRunOfOtherCommands(t *testing.T) {
 	if want := "endpoint did not start\n{\"not\": \"an event\"}\n"; out.String() != want {
 		t.Errorf("shown %q, want %q", out.String(), want)
 	}
-	if r, err := open(record); err != nil || len(r.Broken) != 1 {
+	if r, err := open(record); err != nil || len(r.Broken) != 1 || !r.Full {
 		t.Errorf("recorded %+v, %v; want one failure", r, err)
 	}
 	if _, err := run(record, nil, &out); err == nil {
@@ -116,6 +117,7 @@ func TestSum(t *testing.T) {
 		flaky    = `{"Tests": {"x.A": {"Status": "fail"}}}`
 		other    = `{"Beside": "Other 1.2", "Tests": {"x.B": {"Status": "skip", "Reason": "it has no B"}, "x.C": {"Status": "pass"}}}`
 		whole    = `{"Beside": "Whole 1.0", "Tests": {"x.B": {"Status": "pass"}, "x.B/a": {"Status": "pass"}, "x.B/a/b": {"Status": "pass"}, "x.Bee": {"Status": "pass"}}}`
+		long     = `{"Full": true, "Tests": {"x.A": {"Status": "pass"}}}`
 		broken   = `{"Broken": ["y does not build"]}`
 	)
 	tests := map[string]struct {
@@ -130,6 +132,8 @@ func TestSum(t *testing.T) {
 		"its share":            {[]string{other}, 0, "1 passed, 0 failed, 1 skipped", "50.0 % skipped\n"},
 		"with those below":     {[]string{other, whole}, 0, "5 passed, 0 failed, 0 skipped", "skipped on Other 1.2: x.B and 2 below it: it has no B"},
 		"counted with them":    {[]string{whole, other}, 0, "5 passed, 0 failed, 0 skipped", "on Other 1.2, 75.0 % skipped\nskipped on Other"},
+		"the short tier":       {[]string{endpoint}, 0, "2 passed, 0 failed, 0 skipped", "part         test          2 passed"},
+		"the long tier":        {[]string{long}, 0, "1 passed, 0 failed, 0 skipped", "part         test-full     1 passed"},
 		"its name":             {[]string{other}, 0, "1 passed, 0 failed, 1 skipped", " on Other 1.2, "},
 		"failed in one of two": {[]string{flaky, endpoint}, 1, "1 passed, 1 failed, 0 skipped", "failed: x.A"},
 		"a build failed":       {[]string{endpoint, broken}, 1, "2 passed, 1 failed, 0 skipped", "failed: part: y does not build"},

@@ -90,9 +90,9 @@ var layers = []Layer{
 	{
 		From:    "infra/...",
 		Project: []string{"infra/...", "events/contracts", "shared/replayrule"},
-		Tests:   []string{"shared/inbox"},
+		Tests:   []string{"shared/discovery", "shared/env", "shared/inbox"},
 		Others:  true,
-		Reason:  "infra names binaries by their path, takes who consumes what from the contracts, and takes the names of replay rules from the package that names them for the tool, so that its queue policies let them in; it runs no other code of theirs, though tests hold its times to the kit's",
+		Reason:  "infra names binaries by their path, takes who consumes what from the contracts, and takes the names of replay rules from the package that names them for the tool, so that its queue policies let them in; it runs no other code of theirs, though tests hold its times and hosts to the kit's",
 	},
 	{
 		From:    "localstack/...",

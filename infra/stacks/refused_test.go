@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -19,6 +20,44 @@ func everyMode(t *testing.T, check func(t *testing.T, all map[string]template)) 
 	} {
 		t.Run(name, func(t *testing.T) { check(t, synthesised()) })
 	}
+}
+
+// hostCondition is what the API reference of Elastic Load Balancing says of the values
+// of HostHeaderConditionConfig: letters, digits and -, the wildcards * and ?, at least
+// one dot, and behind the last dot letters only.
+var hostCondition = regexp.MustCompile(`^[A-Za-z0-9.*?-]*\.[A-Za-z]+$`)
+
+// hostConditionMax is how many characters a value may have.
+const hostConditionMax = 128
+
+func TestHostConditions(t *testing.T) {
+	everyMode(t, func(t *testing.T, all map[string]template) {
+		found := 0
+		for stack, tpl := range all {
+			for id, rule := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
+				for _, host := range hostConditions(rule) {
+					found++
+					if !hostCondition.MatchString(host) || len(host) > hostConditionMax {
+						t.Errorf("%s/%s: the balancer refuses the host condition %q", stack, id, host)
+					}
+				}
+			}
+		}
+		if found < len(services) {
+			t.Errorf("%d host conditions for %d services", found, len(services))
+		}
+	})
+}
+
+// hostConditions are the values of a listener rule's host conditions.
+func hostConditions(rule resource) []string {
+	var hosts []string
+	for _, c := range rule.at("Conditions").([]any) {
+		if condition := (resource{Properties: c.(map[string]any)}); condition.at("Field") == "host-header" {
+			hosts = append(hosts, texts(condition.at("HostHeaderConfig", "Values"))...)
+		}
+	}
+	return hosts
 }
 
 // An empty string is not an absent property: a service may refuse it, and one does so in

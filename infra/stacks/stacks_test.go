@@ -14,6 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tradewind/events/contracts"
+	"tradewind/shared/discovery"
+	"tradewind/shared/env"
 	"tradewind/shared/inbox"
 	"tradewind/shared/replayrule"
 )
@@ -738,18 +740,27 @@ var hosts = map[string]string{
 	"status": "status-service",
 }
 
+// Each service answers to the host that the kit sends, and to no other.
 func TestBalancerRules(t *testing.T) {
+	variables := map[string]string{"STAGE": stage, "ALB_URL": "http://balancer"}
+	kit := discovery.FromEnv(env.From(func(name string) string { return variables[name] }))
+	want := map[string][]string{}
+	for name, host := range hosts {
+		address, err := kit.Resolve(t.Context(), host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[name] = []string{address.Host}
+	}
 	targets(t, func(t *testing.T, all map[string]template) {
-		priorities, got := map[any]string{}, map[string]string{}
+		priorities, got := map[any]string{}, map[string][]string{}
 		for stack, tpl := range all {
 			for id, r := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
 				if other, taken := priorities[r.at("Priority")]; taken {
 					t.Errorf("%s/%s and %s have one priority: rename one of the services", stack, id, other)
 				}
 				priorities[r.at("Priority")] = stack + "/" + id
-				if r.at("Conditions", 0, "Field") == "host-header" {
-					got[stack] = texts(r.at("Conditions", 0, "HostHeaderConfig", "Values"))[0]
-				}
+				got[stack] = append(got[stack], hostConditions(r)...)
 			}
 			for id, g := range tpl.of("AWS::ElasticLoadBalancingV2::TargetGroup") {
 				if name := g.at("Name").(string); len(name) > 32 {
@@ -766,7 +777,7 @@ func TestBalancerRules(t *testing.T) {
 				}
 			}
 		}
-		if diff := cmp.Diff(hosts, got); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -844,8 +855,8 @@ func TestEveryServiceIsWatched(t *testing.T) {
 		var hosts []string
 		for _, tpl := range all {
 			for _, r := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
-				if r.at("Conditions", 0, "Field") == "host-header" {
-					hosts = append(hosts, texts(r.at("Conditions", 0, "HostHeaderConfig", "Values"))[0])
+				for _, host := range hostConditions(r) {
+					hosts = append(hosts, strings.TrimSuffix(host, "."+stage+".internal"))
 				}
 			}
 		}

@@ -268,16 +268,22 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 
 # --- AWS -------------------------------------------------------------------------
 
+# The CDK fails where it must ask and there is no terminal. APPROVE=never skips the
+# questions, that before a stack is removed included, which every other value asks.
+APPROVE ?= broadening
+APPROVALS := never any-change broadening
+$(if $(filter-out 1,$(words $(APPROVE)))$(filter-out $(APPROVALS),$(APPROVE)),$(error APPROVE is "$(APPROVE)": it is one of $(APPROVALS)))
+
 CDK := infra/node_modules/.bin/cdk
 stacks = $(if $(STACK),--exclusively $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK)),--all)
 
 .PHONY: deploy destroy
-deploy: infra/node_modules/.installed ## To the AWS account of your credentials (STACK=orders for one stack, STAGE=dev)
+deploy: infra/node_modules/.installed ## To the AWS account of your credentials (STACK=orders for one stack, STAGE=dev, APPROVE=broadening, any-change or never: which changes to ask about)
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) deploy --app cdk.out/aws $(stacks)
-destroy: infra/node_modules/.installed ## Away from there again, asking first (STACK=, STAGE=)
+	@$(CDK) deploy --app cdk.out/aws --require-approval $(APPROVE) $(stacks)
+destroy: infra/node_modules/.installed ## Away from there again, asking first (STACK=, STAGE=, APPROVE=never does not ask)
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) destroy --app cdk.out/aws $(stacks)
+	@$(CDK) destroy --app cdk.out/aws $(if $(filter never,$(APPROVE)),--force) $(stacks)
 
 # --- Contracts -------------------------------------------------------------------
 

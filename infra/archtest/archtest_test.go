@@ -61,6 +61,7 @@ func TestLayersCatch(t *testing.T) {
 		"HTTP in apperr":                 {"shared/apperr net/http", "as clean as the domain"},
 		"the kit in apperr":              {"shared/apperr shared/logs", "as clean as the domain"},
 		"the contracts in infra":         {"infra/stacks events/contracts", ""},
+		"the names of replay rules":      {"infra/service shared/replayrule", ""},
 		"a service's events in infra":    {"infra/stacks events/orders", "who consumes what from the contracts"},
 		"a function in infra":            {"infra/stacks functions/orders", "infra names binaries by their path"},
 		"a service lent for tests":       {"functions/orders/orderstest functions/orders/internal/dynamo shared/logs github.com/x/y testing", ""},

@@ -11,7 +11,7 @@ import (
 	"tradewind/infra/param"
 )
 
-// balancer puts the api function behind the internal load balancer: under its host
+// balancer puts the api function behind the internal load balancer: under its full host
 // name, with every path (health checks live there), and under its base path whatever
 // the host.
 //
@@ -53,9 +53,12 @@ func (b *builder) balancer(live awslambda.Alias) elb.CfnTargetGroup {
 	})
 	group.AddResourceDependency(permission, jsii.String("or its target is refused"))
 
+	// The full name only, because AWS refuses the short one and a pattern such as
+	// "order-service.*": a value needs a dot, and only letters may follow the last one.
+	// Callers send the full name in every way of discovery.
 	host := &elb.CfnListenerRule_RuleConditionProperty{
 		Field:            jsii.String("host-header"),
-		HostHeaderConfig: &elb.CfnListenerRule_HostHeaderConfigProperty{Values: jsii.Strings(b.Host, b.Host+".*")},
+		HostHeaderConfig: &elb.CfnListenerRule_HostHeaderConfigProperty{Values: jsii.Strings(b.fullHost())},
 	}
 	path := &elb.CfnListenerRule_RuleConditionProperty{
 		Field:             jsii.String("path-pattern"),

@@ -25,6 +25,9 @@ func Namespace(stage string) string { return "tradewind-" + stage }
 // Domain is that of a stage's private zone, in which a service's name is its host's.
 func Domain(stage string) string { return stage + ".internal" }
 
+// fullHost is the service's name in the private zone, and the Host of every call to it.
+func (b *builder) fullHost() string { return b.Host + "." + Domain(b.Stage) }
+
 // finding gives a function that calls other services what its way to them needs, and
 // nothing of the other ways. Its code is the same in all of them.
 func (b *builder) finding(f *Function) {
@@ -69,7 +72,7 @@ func (b *builder) register() {
 		InstanceId: jsii.String("balancer"),
 		InstanceAttributes: map[string]*string{
 			"url":  b.param(param.AlbURL),
-			"host": jsii.String(b.Host + "." + Domain(b.Stage)),
+			"host": jsii.String(b.fullHost()),
 		},
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
+	"tradewind/shared/replayrule"
 )
 
 const (
@@ -139,13 +140,14 @@ func (b *builder) consumer(s *Service) {
 	})
 }
 
-// replays matches the rules that a replay of archived events to this service makes for
-// its time; the tool that replays names them so.
+// replays matches the rules that a replay of archived events to this service makes
+// while it runs. Their name comes from the package that names them for the tool.
 func (b *builder) replays() *string {
+	name := replayrule.Name("tradewind-"+b.Stage, b.Name, "*")
 	return b.stack.FormatArn(&awscdk.ArnComponents{
 		Service:      jsii.String("events"),
 		Resource:     jsii.String("rule"),
-		ResourceName: awscdk.Fn_Join(jsii.String(""), &[]*string{b.param(param.BusName), jsii.String("/"), b.physical("replay"), jsii.String("-*")}),
+		ResourceName: awscdk.Fn_Join(jsii.String(""), &[]*string{b.param(param.BusName), jsii.String("/" + name)}),
 	})
 }
 

@@ -41,7 +41,7 @@ type Props struct {
 	Name       string  // "orders": folder of the functions, source of the events
 	Collection string  // "orders": the routes are /api/<Collection>…
 	Base       string  // where the routes are if not there: "/health"
-	Host       string  // "order-service": the name in discovery and behind the balancer
+	Host       string  // "order-service": the name in discovery, and behind the balancer with the domain
 	Routes     []Route // operations of the OpenAPI document; openapi.json itself is implied
 	Consumes   []Event // none: the service has no consumer function
 

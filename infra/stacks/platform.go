@@ -73,6 +73,9 @@ func (p *platform) events(stage string) {
 		EventPattern:   &awsevents.EventPattern{Account: &[]*string{p.stack.Account()}},
 		Retention:      awscdk.Duration_Days(jsii.Number(14)),
 	})
+	// Without an identifier AWS's own key encrypts the archive. The construct writes an
+	// empty one instead, which EventBridge refuses in some regions.
+	p.archive.Node().FindChild(jsii.String("Archive")).(awsevents.CfnArchive).SetKmsKeyIdentifier(nil)
 	param.Write(p.stack, stage, param.BusName, bus.EventBusName())
 	param.Write(p.stack, stage, param.BusArn, bus.EventBusArn())
 	output(p.stack, "BusName", bus.EventBusName())

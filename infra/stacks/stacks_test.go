@@ -14,7 +14,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tradewind/events/contracts"
+	"tradewind/shared/discovery"
+	"tradewind/shared/env"
 	"tradewind/shared/inbox"
+	"tradewind/shared/replayrule"
 )
 
 func TestStacks(t *testing.T) {
@@ -517,7 +520,7 @@ func TestContractsNameServices(t *testing.T) {
 
 // One rule per consumer brings exactly the events that the contracts say it consumes,
 // to a queue that lets in nothing else, with a dead-letter queue for what does not
-// arrive.
+// arrive. Both let in the rules of replays too, by the names that the tool gives them.
 func TestRules(t *testing.T) {
 	want, sources := map[string][]string{}, map[string][]string{}
 	for _, c := range contracts.All() {
@@ -532,6 +535,11 @@ func TestRules(t *testing.T) {
 		want[consumer], sources[consumer] = slices.Compact(want[consumer]), slices.Compact(sources[consumer])
 	}
 	targets(t, func(t *testing.T, all map[string]template) {
+		for id, b := range all["platform"].of("AWS::Events::EventBus") {
+			if b.at("Name") != bus {
+				t.Errorf("%s is called %v, the tools call it %s", id, b.at("Name"), bus)
+			}
+		}
 		got, gotSources := map[string][]string{}, map[string][]string{}
 		for stack, tpl := range all {
 			for id, r := range tpl.of("AWS::Events::Rule") {
@@ -546,6 +554,12 @@ func TestRules(t *testing.T) {
 				if r.at("EventPattern", "replay-name", 0, "exists") != false {
 					t.Errorf("%s gets the events of every replay", stack)
 				}
+				mayPass := map[string]bool{
+					id: true,
+					replayrule.Name(bus, stack, "t0a1b2c3d4"):     true,
+					replayrule.Name(bus, "another", "t0a1b2c3d4"): false,
+					bus + "-" + stack + "-another":                false,
+				}
 				for _, target := range r.at("Targets").([]any) {
 					to := resource{Properties: target.(map[string]any)}
 					dlq := ref(to.at("DeadLetterConfig", "Arn"))
@@ -553,8 +567,10 @@ func TestRules(t *testing.T) {
 						t.Errorf("%s: what %v does not take is lost", stack, tpl.describe(to.at("Arn")))
 					}
 					for _, queue := range []string{ref(to.at("Arn")), dlq} {
-						if !tpl.letsIn(queue, id, stack) {
-							t.Errorf("%s: %s does not let its rule in", stack, queue)
+						for rule, want := range mayPass {
+							if got := tpl.letsIn(t, queue, rule); got != want {
+								t.Errorf("%s: %s lets in the rule %s: %v, want %v", stack, queue, rule, got, want)
+							}
 						}
 					}
 				}
@@ -569,24 +585,63 @@ func TestRules(t *testing.T) {
 	})
 }
 
-// letsIn says whether EventBridge may send to the queue for this rule, for those of a
-// replay to the service, and for no other.
-func (t template) letsIn(queue, rule, service string) bool {
-	allowed := 0
+// bus is the name of the event bus.
+const bus = "tradewind-" + stage
+
+// letsIn reports whether a queue's policy lets EventBridge send for the rule of the bus
+// with a name. A statement that lets in anything else is an error.
+func (t template) letsIn(tb testing.TB, queue, rule string) bool {
+	tb.Helper()
+	const arn = "arn:aws:events:eu-central-1:111122223333:rule/" + bus + "/"
+	known := strings.NewReplacer("{AWS::Partition}", "aws", "{AWS::Region}", "eu-central-1", "{AWS::AccountId}", "111122223333", "{platform/bus-name}", bus)
+	allowed := false
 	for _, s := range t.queuePolicy(queue) {
 		if s["Effect"] != "Allow" {
 			continue
 		}
-		sources := resource{Properties: s}
-		const replays = "arn:{AWS::Partition}:events:{AWS::Region}:{AWS::AccountId}:rule/{platform/bus-name}/tradewind-" + stage + "-"
-		if s["Action"] != "sqs:SendMessage" || ref(sources.at("Condition", "ArnLike", "aws:SourceArn", 0)) != rule ||
-			t.describe(sources.at("Condition", "ArnLike", "aws:SourceArn", 1)) != replays+service+"-replay-*" ||
-			len(sources.at("Condition", "ArnLike", "aws:SourceArn").([]any)) != 2 {
-			return false
+		statement := resource{Properties: s}
+		conditions, _ := s["Condition"].(map[string]any)
+		sources := statement.at("Condition", "ArnLike", "aws:SourceArn")
+		if s["Action"] != "sqs:SendMessage" || statement.at("Principal", "Service") != "events.amazonaws.com" || ref(s["Resource"]) != queue || sources == nil || len(conditions) != 1 {
+			tb.Errorf("%s has a statement that is not about rules by their ARNs alone: %v", queue, s)
+			continue
 		}
-		allowed++
+		for _, source := range oneOrMany(sources) {
+			pattern := known.Replace(t.describe(source))
+			if id := ref(source); t.Resources[id].Type == "AWS::Events::Rule" {
+				pattern = arn + id
+			}
+			allowed = allowed || arnLike(pattern, arn+rule)
+		}
 	}
-	return allowed == 1
+	return allowed
+}
+
+// arnLike is IAM's operator of that name: the six parts of an ARN are compared one by
+// one, with * for any characters and ? for one.
+func arnLike(pattern, arn string) bool {
+	patterns, parts := strings.SplitN(pattern, ":", 6), strings.SplitN(arn, ":", 6)
+	return slices.EqualFunc(patterns, parts, func(pattern, part string) bool {
+		expression := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(regexp.QuoteMeta(pattern))
+		return regexp.MustCompile("^(?s:" + expression + ")$").MatchString(part)
+	})
+}
+
+func TestArnLike(t *testing.T) {
+	const rule = "arn:aws:events:eu-central-1:111122223333:rule/shop/shop-sales-replay-1"
+	for pattern, want := range map[string]bool{
+		rule: true,
+		"arn:aws:events:*:*:rule/shop/shop-sales-replay-?":                 true,
+		"arn:aws:events:eu-central-1:111122223333:rule/*":                  true,
+		"arn:aws:events:eu-central-1:111122223333:rule/shop/shop-replay-*": false,
+		"arn:aws:events:eu-central-1:111122223333:rule/shop/Shop-sales-*":  false,
+		"arn:aws:events:*": false, // one part does not stand for three
+		"arn:aws:events:eu.central-1:111122223333:rule/shop/shop-sales-rep*": false,
+	} {
+		if got := arnLike(pattern, rule); got != want {
+			t.Errorf("%s: %v", pattern, got)
+		}
+	}
 }
 
 func texts(v any) []string {
@@ -685,18 +740,27 @@ var hosts = map[string]string{
 	"status": "status-service",
 }
 
+// Each service answers to the host that the kit sends, and to no other.
 func TestBalancerRules(t *testing.T) {
+	variables := map[string]string{"STAGE": stage, "ALB_URL": "http://balancer"}
+	kit := discovery.FromEnv(env.From(func(name string) string { return variables[name] }))
+	want := map[string][]string{}
+	for name, host := range hosts {
+		address, err := kit.Resolve(t.Context(), host)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want[name] = []string{address.Host}
+	}
 	targets(t, func(t *testing.T, all map[string]template) {
-		priorities, got := map[any]string{}, map[string]string{}
+		priorities, got := map[any]string{}, map[string][]string{}
 		for stack, tpl := range all {
 			for id, r := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
 				if other, taken := priorities[r.at("Priority")]; taken {
 					t.Errorf("%s/%s and %s have one priority: rename one of the services", stack, id, other)
 				}
 				priorities[r.at("Priority")] = stack + "/" + id
-				if r.at("Conditions", 0, "Field") == "host-header" {
-					got[stack] = texts(r.at("Conditions", 0, "HostHeaderConfig", "Values"))[0]
-				}
+				got[stack] = append(got[stack], hostConditions(r)...)
 			}
 			for id, g := range tpl.of("AWS::ElasticLoadBalancingV2::TargetGroup") {
 				if name := g.at("Name").(string); len(name) > 32 {
@@ -713,7 +777,7 @@ func TestBalancerRules(t *testing.T) {
 				}
 			}
 		}
-		if diff := cmp.Diff(hosts, got); diff != "" {
+		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
 	})
@@ -791,8 +855,8 @@ func TestEveryServiceIsWatched(t *testing.T) {
 		var hosts []string
 		for _, tpl := range all {
 			for _, r := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
-				if r.at("Conditions", 0, "Field") == "host-header" {
-					hosts = append(hosts, texts(r.at("Conditions", 0, "HostHeaderConfig", "Values"))[0])
+				for _, host := range hostConditions(r) {
+					hosts = append(hosts, strings.TrimSuffix(host, "."+stage+".internal"))
 				}
 			}
 		}

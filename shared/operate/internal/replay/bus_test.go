@@ -68,10 +68,20 @@ func (b *bus) dispatch(event map[string]string, among []string) {
 		}
 		if matches(pattern, event) {
 			for _, t := range r.targets {
+				if !letsIn(*t.Arn, name) {
+					continue
+				}
 				b.got[*t.Arn] = append(b.got[*t.Arn], event["detail-type"])
 			}
 		}
 	}
+}
+
+// letsIn is what a queue's policy says to the rule with a name. What it refuses
+// EventBridge drops, for the policy of the queue for such events says the same.
+func letsIn(queue, rule string) bool {
+	service := strings.TrimPrefix(queue, "arn:queue:")
+	return rule == "standing-"+service || strings.HasPrefix(rule, shop+"-"+service+"-replay-")
 }
 
 func matches(pattern map[string][]any, event map[string]string) bool {

@@ -9,9 +9,9 @@
 // that a replay can be given.
 //
 // What callers can rely on: the rules go away when the replay has ended, however it
-// ended; those that a killed run left match nothing any more, and the next run
-// removes them. Events may arrive in another order than they passed in, and often for
-// the second time; consumers are made for both.
+// ended; those that a killed run left match nothing any more, and the next run to the
+// same consumer removes them. Events may arrive in another order than they passed in,
+// and often for the second time; consumers are made for both.
 package replay
 
 import (
@@ -30,6 +30,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
 	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/replayrule"
 )
 
 // Bus is what is asked of EventBridge.
@@ -71,10 +72,8 @@ type Consumer struct{ Service, QueueARN string }
 // Name is the replay's name, and the one its events carry.
 func (r *Replay) Name() string { return r.BusName + "-" + r.ID }
 
-// rule is the name of the replay's rule for a service. Queues let in rules so named.
-func (r *Replay) rule(service string) string { return r.rules() + service + "-" + r.ID }
-
-func (r *Replay) rules() string { return r.BusName + "-replay-" }
+// rule is the name of the replay's rule for a service.
+func (r *Replay) rule(service string) string { return replayrule.Name(r.BusName, service, r.ID) }
 
 // Result says what was done.
 type Result struct {
@@ -93,7 +92,9 @@ func (r *Replay) Do(ctx context.Context, consumers []Consumer) (Result, error) {
 	if kept := time.Duration(aws.ToInt32(archive.RetentionDays)) * 24 * time.Hour; kept > 0 && time.Since(r.Window.From) > kept {
 		return Result{}, fmt.Errorf("archive %s keeps events for %d days, and FROM=%s is before that", r.BusName, *archive.RetentionDays, r.Window.From.Format(time.RFC3339))
 	}
-	r.sweep(ctx)
+	for _, c := range consumers {
+		r.sweep(ctx, c.Service)
+	}
 
 	plans, err := r.plan(ctx, consumers)
 	if err != nil {
@@ -178,7 +179,7 @@ func (r *Replay) copy(ctx context.Context, c Consumer) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	standing := slices.DeleteFunc(names.RuleNames, func(name string) bool { return strings.HasPrefix(name, r.rules()) })
+	standing := slices.DeleteFunc(names.RuleNames, func(name string) bool { return strings.HasPrefix(name, replayrule.Name(r.BusName, c.Service, "")) })
 	if len(standing) != 1 {
 		return plan{}, fmt.Errorf("%s has %d rules on bus %s, not one", c.QueueARN, len(standing), r.BusName)
 	}
@@ -320,15 +321,16 @@ func absent(err error) bool {
 	return is
 }
 
-// sweep removes the rules of replays that have ended and left them.
-func (r *Replay) sweep(ctx context.Context) {
-	left, err := r.Bus.ListRules(ctx, &eventbridge.ListRulesInput{EventBusName: &r.BusName, NamePrefix: aws.String(r.rules())})
+// sweep removes the rules for a service of replays that have ended and left them.
+func (r *Replay) sweep(ctx context.Context, service string) {
+	prefix := replayrule.Name(r.BusName, service, "")
+	left, err := r.Bus.ListRules(ctx, &eventbridge.ListRulesInput{EventBusName: &r.BusName, NamePrefix: &prefix})
 	if err != nil {
 		return // another run will do
 	}
 	for _, rule := range left.Rules {
 		name := aws.ToString(rule.Name)
-		id := name[strings.LastIndexByte(name, '-')+1:]
+		id := strings.TrimPrefix(name, prefix)
 		of, err := r.Bus.DescribeReplay(ctx, &eventbridge.DescribeReplayInput{ReplayName: aws.String(r.BusName + "-" + id)})
 		if absent(err) && time.Since(born(id)) > stale || err == nil && over(of) {
 			r.Note("removing rule " + name + ", which an earlier run left")

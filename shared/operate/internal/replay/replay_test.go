@@ -112,7 +112,7 @@ func TestAsksFor(t *testing.T) {
 		deadLetters := ""
 		r.Note = func(text string) {
 			*notes = append(*notes, text)
-			deadLetters = *b.rules[shop+"-replay-sales-t0a1b2c3d4"].targets[0].DeadLetterConfig.Arn
+			deadLetters = *b.rules[shop+"-sales-replay-t0a1b2c3d4"].targets[0].DeadLetterConfig.Arn
 		}
 		start := time.Now()
 		if _, err := r.Do(t.Context(), all[2:]); err != nil {
@@ -121,7 +121,7 @@ func TestAsksFor(t *testing.T) {
 		want := &eventbridge.StartReplayInput{
 			ReplayName: aws.String(shop + "-t0a1b2c3d4"), EventSourceArn: aws.String("arn:archive/" + shop),
 			EventStartTime: &r.Window.From, EventEndTime: &r.Window.To,
-			Destination: &types.ReplayDestination{Arn: aws.String("arn:bus/" + shop), FilterArns: []string{arn(shop + "-replay-sales-t0a1b2c3d4")}},
+			Destination: &types.ReplayDestination{Arn: aws.String("arn:bus/" + shop), FilterArns: []string{arn(shop + "-sales-replay-t0a1b2c3d4")}},
 		}
 		if diff := cmp.Diff(want.Destination.FilterArns, b.started.Destination.FilterArns); diff != "" || *b.started.ReplayName != *want.ReplayName ||
 			*b.started.EventSourceArn != *want.EventSourceArn || *b.started.Destination.Arn != *want.Destination.Arn ||
@@ -242,13 +242,13 @@ func TestLeftBehind(t *testing.T) {
 		b.replays[shop+"-on"] = &eventbridge.DescribeReplayOutput{State: types.ReplayStateRunning}
 		young, old := NewID(time.Now().Add(-time.Minute)), NewID(time.Now().Add(-2*time.Hour))
 		for _, id := range []string{"over", "just", "on", young, old} {
-			b.rules[shop+"-replay-sales-"+id] = &rule{"{}", []types.Target{{Id: aws.String("queue"), Arn: aws.String("arn:queue:sales")}}}
+			b.rules[shop+"-sales-replay-"+id] = &rule{"{}", []types.Target{{Id: aws.String("queue"), Arn: aws.String("arn:queue:sales")}}}
 		}
 		r, _ := newReplay(b)
 		if _, err := r.Do(t.Context(), all); err != nil {
 			t.Fatal(err)
 		}
-		want := []string{shop + "-replay-sales-" + young, shop + "-replay-sales-just", shop + "-replay-sales-on"}
+		want := []string{shop + "-sales-replay-" + young, shop + "-sales-replay-just", shop + "-sales-replay-on"}
 		slices.Sort(want)
 		if diff := cmp.Diff(want, standing(b)); diff != "" {
 			t.Errorf("left (-want +got):\n%s", diff)

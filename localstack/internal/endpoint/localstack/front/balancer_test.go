@@ -21,10 +21,10 @@ func TestRules(t *testing.T) {
 	w.main.set(func(f *fakeMain) { f.answer = `{"statusCode":200,"multiValueHeaders":{"X-A":["1","2"]},"body":"ok"}` })
 	for name, tt := range map[string]struct{ host, path, want string }{
 		"by host":                  {"order-service.local.internal", "/anything", "ok"},
-		"by host, with a port":     {"ORDER-service.local:80", "/", "ok"},
+		"by host, with a port":     {"ORDER-service.local.internal:80", "/", "ok"},
 		"by path":                  {"shop", "/api/orders/1/2", "ok"},
 		"not by the path's parent": {"shop", "/api/orders", "nobody"},
-		"by neither":               {"user-service.local", "/api/users", "nobody"},
+		"by neither":               {"user-service.local.internal", "/api/users", "nobody"},
 		"paths have cases":         {"shop", "/API/orders/1", "nobody"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -36,6 +36,29 @@ func TestRules(t *testing.T) {
 			got.is(t, 200, "ok")
 			if v := strings.Join(got.Header.Values("X-A"), ","); v != "1,2" {
 				t.Errorf("X-A %q", v)
+			}
+		})
+	}
+}
+
+// A rule that AWS would not have made is not followed either.
+func TestHostsThatAWSRefuses(t *testing.T) {
+	for host, refused := range map[string]bool{
+		"order-service.local.internal": false, "*.internal": false, "order-?.local.internal": false, "ORDER.Internal": false,
+		strings.Repeat("x", 119) + ".internal": false, strings.Repeat("x", 120) + ".internal": true,
+		"order-service": true, "internal": true, "order-service.*": true, "order-service.": true, "order.internal2": true,
+		"order_service.internal": true, "order.internal:80": true, "10.0.0.1": true, "": true,
+	} {
+		t.Run(host, func(t *testing.T) {
+			w := newWorld(t)
+			w.lender.set(func(l *fakeLender) { l.host = host })
+			got := w.ask(t, "GET", balancer+"/api/orders/1", "")
+			if !refused {
+				got.is(t, 200, "ok")
+				return
+			}
+			if got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(got.body, "AWS refuses the host condition") {
+				t.Errorf("%d %s", got.StatusCode, got.body)
 			}
 		})
 	}
@@ -63,9 +86,9 @@ func TestTheBalancersEvent(t *testing.T) {
 			}
 		}
 	}
-	check(ask("", "Host", "order-service.x"), map[string]string{ // with multi-value headers those count, and only those
+	check(ask("", "Host", "order-service.x.internal"), map[string]string{ // with multi-value headers those count, and only those
 		"path": "/api/orders/a%20b", "httpMethod": "POST", "requestContext/elb/targetGroupArn": "arn:group",
-		"multiValueHeaders/x-many": "[1 2]", "multiValueHeaders/host": "[order-service.x]", "multiValueQueryStringParameters": "map[x:[1 2] y:[%26]]",
+		"multiValueHeaders/x-many": "[1 2]", "multiValueHeaders/host": "[order-service.x.internal]", "multiValueQueryStringParameters": "map[x:[1 2] y:[%26]]",
 		"headers": "<nil>", "queryStringParameters": "<nil>",
 		"body": base64.StdEncoding.EncodeToString([]byte("\xff")), "isBase64Encoded": "true",
 	})

@@ -167,6 +167,7 @@ type fakeLender struct {
 	asked   []string // actions of its API, and paths
 	target  string   // the target's members in XML
 	kind    string   // of the target
+	host    string   // condition of a rule
 	multi   bool
 }
 
@@ -176,7 +177,7 @@ func newLender(t *testing.T) *fakeLender {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &fakeLender{key: key, kind: "lambda", target: function("orders-api:live"), multi: true}
+	return &fakeLender{key: key, kind: "lambda", target: function("orders-api:live"), host: "order-service.*.internal", multi: true}
 }
 
 func function(name string) string {
@@ -221,7 +222,7 @@ func (l *fakeLender) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			`<member><Priority>default</Priority><IsDefault>true</IsDefault></member>` +
 			`<member><Priority>20</Priority><Conditions><member><Field>path-pattern</Field><PathPatternConfig><Values><member>/api/orders/*</member></Values></PathPatternConfig></member></Conditions>` +
 			`<Actions><member><Type>forward</Type><TargetGroupArn>arn:group</TargetGroupArn></member></Actions></member>` +
-			`<member><Priority>3</Priority><Conditions><member><Field>host-header</Field><HostHeaderConfig><Values><member>order-service.*</member></Values></HostHeaderConfig></member></Conditions>` +
+			`<member><Priority>3</Priority><Conditions><member><Field>host-header</Field><HostHeaderConfig><Values><member>` + l.host + `</member></Values></HostHeaderConfig></member></Conditions>` +
 			`<Actions><member><Type>forward</Type><TargetGroupArn>arn:group</TargetGroupArn></member></Actions></member></Rules>`,
 	}[action]
 	fmt.Fprintf(w, "<%sResponse><%sResult>%s</%sResult></%sResponse>", action, action, members, action, action)

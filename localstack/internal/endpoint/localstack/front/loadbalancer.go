@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -126,6 +127,9 @@ func fixedResponse(actions []types.Action) (fixed, error) {
 	return fixed{status, aws.ToString(c.ContentType), aws.ToString(c.MessageBody)}, err
 }
 
+// hostCondition is what AWS takes as a value of a host condition. MiniStack takes any.
+var hostCondition = regexp.MustCompile(`^[A-Za-z0-9.*?-]*\.[A-Za-z]+$`)
+
 func readRule(r types.Rule, groups map[string]*targetGroup) (rule, error) {
 	priority, err := strconv.Atoi(aws.ToString(r.Priority))
 	if err != nil {
@@ -140,6 +144,9 @@ func readRule(r types.Rule, groups map[string]*targetGroup) (rule, error) {
 				values = c.HostHeaderConfig.Values
 			}
 			for _, v := range values {
+				if !hostCondition.MatchString(v) || len(v) > 128 {
+					return rule{}, fmt.Errorf("AWS refuses the host condition %q: it takes at most 128 of A-Z a-z 0-9 - . * ?, with a dot and only letters behind the last", v)
+				}
 				read.hosts = append(read.hosts, strings.ToLower(v))
 			}
 		case "path-pattern":

@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/table"
 )
 
@@ -166,8 +167,8 @@ func TestCommitErrors(t *testing.T) {
 						t.Errorf("got error %v, want %v", err, test.want)
 					}
 				case test.code != "":
-					if err == nil || apperr.CodeOf(err) != test.code {
-						t.Errorf("got code %s of error %v, want %s", apperr.CodeOf(err), err, test.code)
+					if err == nil || apperrtest.Code(err) != test.code {
+						t.Errorf("got code %s of error %v, want %s", apperrtest.Code(err), err, test.code)
 					}
 				case err != nil:
 					t.Errorf("got error %v, want none", err)

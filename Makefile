@@ -46,7 +46,6 @@ SUBMAKE = PREFLIGHT=done $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 .PHONY: help
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@awk -F ' ## ' '/^## later: / { printf "  %-14s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: preflight preflight-test
 preflight:
@@ -394,9 +393,3 @@ $(GOVULNCHECK): | preflight
 .PHONY: clean
 clean: ## Remove what was built; installed tools and a running endpoint's state stay
 	rm -rf build cdk.out .local/bin .local/deps .local/results .local/stamps
-
-## later: ## load ## requests per second and latencies at the gateway
-## later: ## storm ## an order storm with processes killed on the way, invariants checked after it
-## later: ## logs ## follow the functions' logs
-## later: ## token ## an access token of a test user
-## later: ## new-service ## a new service that builds and passes its tests as it is

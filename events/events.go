@@ -83,12 +83,13 @@ type Metadata struct {
 	Traceparent string `json:"traceparent"`
 	// The id of the aggregate that the event is about.
 	Subject string `json:"subject" minLength:"1"`
-	// Where the data are, if they are too large for the bus; they are empty here then.
+	// Reserved for data that are kept outside of the event. Nothing publishes such
+	// events, and consumers refuse them.
 	Claim *Claim `json:"claim,omitempty"`
 }
 
-// Claim says where the data of an event are that does not carry them itself: in the
-// platform's store for large ones, until they expire.
+// Claim would say where the data of an event are that does not carry them itself. It
+// is a published part of the envelope, so it stays.
 type Claim struct {
 	Key    string `json:"key"`                             // The object in the store, named after the event.
 	Bytes  int    `json:"bytes" minimum:"0"`               // The size of the data.

@@ -18,6 +18,7 @@ import (
 	"tradewind/functions/inventory"
 	"tradewind/functions/inventory/internal/dynamo"
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/id"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -226,7 +227,7 @@ func TestOrderThatBreaksItsContract(t *testing.T) {
 			h := newHouse()
 			h.stocked(t, "rope", 5)
 			before := h.table.Items()
-			if err := h.OrderCreated(t.Context(), order("ord_1", lines...)); apperr.CodeOf(err) != "order_malformed" {
+			if err := h.OrderCreated(t.Context(), order("ord_1", lines...)); apperrtest.Code(err) != "order_malformed" {
 				t.Errorf("got %v", err)
 			}
 			if len(h.table.Items()) != len(before) {
@@ -303,7 +304,7 @@ func TestRejectedOrder(t *testing.T) {
 	h.stocked(t, "rope", 5)
 	must(t, h.OrderCreated(t.Context(), order("ord_1", events.Line{ProductID: "rope", Quantity: 2})))
 	must(t, h.OrderCancelled(t.Context(), "ord_1"))
-	if err := h.OrderConfirmed(t.Context(), "ord_1"); apperr.CodeOf(err) != "reservation_rejected" {
+	if err := h.OrderConfirmed(t.Context(), "ord_1"); apperrtest.Code(err) != "reservation_rejected" {
 		t.Errorf("confirming a rejected order: %v", err)
 	}
 	want(t, "rope", h.units(t, "rope"), "6/0")
@@ -405,10 +406,10 @@ func TestManualChanges(t *testing.T) {
 	must(t, h.OrderCreated(ctx, order("ord_1", events.Line{ProductID: "rope", Quantity: 2})))
 	s, err := h.Stock(ctx, "rope")
 	must(t, err)
-	if _, err := h.Set(ctx, "rope", s.Version-1, 9, "usr_1"); apperr.CodeOf(err) != "stale_version" {
+	if _, err := h.Set(ctx, "rope", s.Version-1, 9, "usr_1"); apperrtest.Code(err) != "stale_version" {
 		t.Errorf("setting an old version: %v", err)
 	}
-	if _, err := h.Set(ctx, "rope", s.Version, 1, "usr_1"); apperr.CodeOf(err) != "insufficient_stock" {
+	if _, err := h.Set(ctx, "rope", s.Version, 1, "usr_1"); apperrtest.Code(err) != "insufficient_stock" {
 		t.Errorf("setting below the reserve: %v", err)
 	}
 	same, err := h.Set(ctx, "rope", s.Version, 5, "usr_1")

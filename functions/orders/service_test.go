@@ -10,6 +10,7 @@ import (
 	"tradewind/events"
 	"tradewind/functions/orders"
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 )
 
 // neighbour is a service that is asked something: it takes a time and then fails, or
@@ -95,7 +96,7 @@ func TestPlaceAsksBothAtOnce(t *testing.T) {
 				switch {
 				case test.code == "" && (err != nil || store.n != 1):
 					t.Errorf("%v, %d orders", err, store.n)
-				case test.code != "" && (err == nil || apperr.CodeOf(err) != test.code || store.n != 0):
+				case test.code != "" && (err == nil || apperrtest.Code(err) != test.code || store.n != 0):
 					t.Errorf("%v, %d orders; want %s", err, store.n, test.code)
 				}
 			})

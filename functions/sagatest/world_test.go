@@ -195,7 +195,8 @@ func (w *world) enqueue(eventID string, ev events.Event) {
 func (w *world) enqueueDetail(eventID, eventType string, version int, detail []byte) {
 	body := must(json.Marshal(map[string]any{"version": "0", "id": eventID, "detail-type": eventType, "detail": json.RawMessage(detail)}))
 	for _, name := range w.names {
-		if w.consumers[name].Handles(eventType, version) {
+		takes := func(ev events.Event) bool { return ev.EventType() == eventType && ev.SchemaVersion() == version }
+		if slices.ContainsFunc(w.consumers[name].Takes(), takes) {
 			d := &delivery{consumer: name, eventID: eventID, eventType: eventType, version: version, body: string(body)}
 			w.queue, w.archive = append(w.queue, d), append(w.archive, d)
 		}

@@ -116,14 +116,6 @@ func KindOf(err error) Kind {
 	return Internal
 }
 
-// CodeOf returns the code of err, or "internal".
-func CodeOf(err error) string {
-	if e, ok := errors.AsType[*Error](err); ok {
-		return e.Code
-	}
-	return "internal"
-}
-
 // Check collects the faults of one input, so that a client learns all of them
 // at once. The zero value is ready to use.
 type Check struct{ fields []Field }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/client"
 	"tradewind/shared/discovery"
 )
@@ -83,7 +84,7 @@ func TestBody(t *testing.T) {
 				if took := time.Since(start); took > 3*time.Second {
 					t.Errorf("took %v", took)
 				}
-				if !errors.Is(err, test.err) || err != nil && apperr.CodeOf(err) != test.code || o.last().Tries != test.tries {
+				if !errors.Is(err, test.err) || err != nil && apperrtest.Code(err) != test.code || o.last().Tries != test.tries {
 					t.Errorf("got %v, record %+v", err, o.last())
 				}
 				if err != nil {
@@ -160,43 +161,6 @@ func TestHead(t *testing.T) {
 	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); len(body) > 0 || err != nil || res.ContentLength != 1<<40 {
 		t.Errorf("got %q of %d, %v", body, res.ContentLength, err)
-	}
-}
-
-func TestFallback(t *testing.T) {
-	other := errors.New("no price is known either")
-	tests := map[string]struct {
-		service *catalog
-		answer  func(*http.Request, error) (*http.Response, error)
-		status  int
-		err     error
-		code    string
-		asked   bool
-	}{
-		"answers for an error": {refuses(), func(*http.Request, error) (*http.Response, error) { return response(200, "old"), nil }, 200, nil, "", true},
-		"answers for a 503":    {answers(503), func(*http.Request, error) (*http.Response, error) { return response(200, "old"), nil }, 200, nil, "", true},
-		"its own error":        {refuses(), func(*http.Request, error) (*http.Response, error) { return nil, other }, 0, other, "internal", true},
-		"has nothing either":   {refuses(), func(*http.Request, error) (*http.Response, error) { return nil, nil }, 0, apperr.New(apperr.Unavailable, "", ""), "catalog_unavailable", false},
-		"is not asked":         {answers(404), func(*http.Request, error) (*http.Response, error) { t.Error("asked"); return nil, nil }, 404, nil, "", false},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				c, o := newClient(test.service, client.Config{Fallback: func(r *http.Request, err error) (*http.Response, error) {
-					if r.URL.String() != product || err == nil {
-						t.Errorf("asked for %s with %v", r.URL, err)
-					}
-					return test.answer(r, err)
-				}})
-				status, err := get(t.Context(), t, c)
-				if status != test.status || (err == nil) != (test.err == nil) || err != nil && apperr.CodeOf(err) != test.code {
-					t.Errorf("got %d, %v", status, err)
-				}
-				if o.last().Fallback != test.asked {
-					t.Errorf("record %+v", o.last())
-				}
-			})
-		})
 	}
 }
 
@@ -279,7 +243,7 @@ func ExampleJSON() {
 		p, err := client.JSON[product](c, r)
 		switch {
 		case apperr.KindOf(err) == apperr.NotFound:
-			fmt.Println("none:", apperr.CodeOf(err))
+			fmt.Println("none:", apperrtest.Code(err))
 		case err != nil:
 			fmt.Println(err)
 		default:

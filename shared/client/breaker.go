@@ -92,19 +92,19 @@ func (b *breaker) done(turn int, v verdict) {
 	}
 }
 
-// look returns the state, since when it is so, and how long an open circuit stays so.
-func (b *breaker) look(now time.Time) (state string, since time.Time, left time.Duration) {
+// look returns the state, and how long an open circuit stays so.
+func (b *breaker) look(now time.Time) (state string, left time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if state = b.at(now); state == open {
 		left = b.since.Add(b.openFor).Sub(now)
 	}
-	return state, b.since, left
+	return state, left
 }
 
 // opened reports whether no try can be made for now.
 func (b *breaker) opened() bool {
-	state, _, _ := b.look(time.Now())
+	state, _ := b.look(time.Now())
 	return state == open
 }
 

@@ -311,7 +311,7 @@ func TestConcurrency(t *testing.T) {
 		return response(http.StatusOK, "{}"), nil
 	}}
 	c, _ := newClient(service, client.Config{
-		Resolver: discovery.NewPool(discovery.PoolConfig{Source: twoPlaces{}}), HedgeAfter: time.Millisecond, Parallel: 4,
+		Resolver: discovery.NewPool(discovery.PoolConfig{Source: twoPlaces{}}), Parallel: 4,
 	})
 	var wg sync.WaitGroup
 	for i := range 16 {

@@ -11,7 +11,6 @@
 //	bulkhead   one service has a bounded share of this process
 //	retry      of what may be repeated, with jitter, as long as the budget and the
 //	           deadline allow, and not before the Retry-After of an answer
-//	hedge      if asked for: a read without an answer for long is made twice
 //	breaker    a service that fails is left alone for a while, then probed once
 //	discovery  every try has an address of its own, so the next may go elsewhere
 //	limits     a try has TryTimeout until the end of its answer, headers and body
@@ -39,8 +38,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
-	"strings"
 	"time"
 
 	"tradewind/shared/discovery"
@@ -67,9 +64,6 @@ type Config struct {
 	Margin time.Duration
 	// Tries is how often a call is tried at most. 3.
 	Tries int
-	// HedgeAfter is how long a GET or HEAD waits for its answer before it is sent
-	// a second time beside the first. Never.
-	HedgeAfter time.Duration
 	// Parallel is how many calls to one service run at once. 64.
 	Parallel int
 	// OpenFor is how long a service that failed is left alone, give or take a
@@ -78,23 +72,17 @@ type Config struct {
 	// MaxBody is the largest answer in bytes. 1 MiB.
 	MaxBody int64
 
-	// Fallback answers for a service that did not: it gets the request and the
-	// error that the caller would get, and returns an answer or an error of its
-	// own. It is asked for failed answers (5xx, 429) as well. None.
-	Fallback func(*http.Request, error) (*http.Response, error)
 	// Observer hears what became of calls. Nobody.
 	Observer Observer
 }
 
 // FromEnv returns a client from CALL_TIMEOUT (3s), CALL_TRY_TIMEOUT (two thirds of
-// it), CALL_HEDGE_AFTER (never) and what discovery.FromEnv reads. It logs and counts
-// on standard output.
+// it) and what discovery.FromEnv reads. It logs and counts on standard output.
 func FromEnv(vars *env.Vars) *Client {
 	return New(Config{
 		Resolver:   discovery.FromEnv(vars),
 		Timeout:    vars.Duration("CALL_TIMEOUT", 0),
 		TryTimeout: vars.Duration("CALL_TRY_TIMEOUT", 0),
-		HedgeAfter: vars.Duration("CALL_HEDGE_AFTER", 0),
 		Observer:   Observe(logs.New(os.Stdout, vars.Getenv), metrics.New(os.Stdout, vars.Getenv)),
 	})
 }
@@ -162,30 +150,6 @@ func (c *Client) Handler(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// State is what a client thinks of a service.
-type State struct {
-	Service string
-	// Breaker is closed where calls are made, open where none are, and half-open
-	// where the next decides.
-	Breaker string
-	// Since is when that began; zero for what was never otherwise.
-	Since time.Time
-}
-
-// States returns the state of each service that was called, sorted by name. It is
-// that of this process alone: others may have seen something else.
-func (c *Client) States() []State {
-	c.transport.mu.Lock()
-	defer c.transport.mu.Unlock()
-	states := make([]State, 0, len(c.transport.targets))
-	for _, s := range c.transport.targets {
-		state, since, _ := s.breaker.look(time.Now())
-		states = append(states, State{s.name, state, since})
-	}
-	slices.SortFunc(states, func(a, b State) int { return strings.Compare(a.Service, b.Service) })
-	return states
 }
 
 // maxTargets bounds what is remembered of services.

@@ -255,7 +255,7 @@ func TestFromEnv(t *testing.T) {
 			t.Errorf("got error %v, want one that names %s", err, name)
 		}
 	}
-	set := map[string]string{"ALB_URL": "http://127.0.0.1:1", "STAGE": "dev", "CALL_TIMEOUT": "1s", "CALL_HEDGE_AFTER": "1s", "LOG_LEVEL": "error"}
+	set := map[string]string{"ALB_URL": "http://127.0.0.1:1", "STAGE": "dev", "CALL_TIMEOUT": "1s", "LOG_LEVEL": "error"}
 	vars = env.From(func(name string) string { return set[name] })
 	c := client.FromEnv(vars)
 	if vars.Err() != nil {

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/client"
 	"tradewind/shared/discovery"
 )
@@ -111,31 +111,25 @@ func TestOverNetwork(t *testing.T) {
 		"hangs up": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "catalog_unavailable", nil},
 		"not HTTP": {raw(func(conn net.Conn) { _, _ = io.WriteString(conn, "SSH-2.0-OpenSSH_9.9\r\n\r\n") }), "catalog_unavailable", nil},
 	}
-	configs := map[string]client.Config{
-		"":       {Timeout: 500 * time.Millisecond},
-		"hedged": {Timeout: 500 * time.Millisecond, HedgeAfter: time.Nanosecond},
-	}
 	for name, test := range tests {
-		for how, cfg := range configs {
-			t.Run(name+" "+how, func(t *testing.T) {
-				c := overNetwork(t, cfg, test.handle)
-				start := time.Now()
-				var err error
-				grew := allocated(func() { _, err = get(t.Context(), t, c) })
-				if code := apperr.CodeOf(err); (err != nil || test.code != "") && code != test.code {
-					t.Errorf("got %v, want code %q", err, test.code)
-				}
-				if test.err != nil && !errors.Is(err, test.err) {
-					t.Errorf("got %v, want %v", err, test.err)
-				}
-				if took := time.Since(start); took > 5*time.Second {
-					t.Errorf("took %v", took)
-				}
-				if grew > 16<<20 {
-					t.Errorf("%d MiB were allocated", grew>>20)
-				}
-			})
-		}
+		t.Run(name, func(t *testing.T) {
+			c := overNetwork(t, client.Config{Timeout: 500 * time.Millisecond}, test.handle)
+			start := time.Now()
+			var err error
+			grew := allocated(func() { _, err = get(t.Context(), t, c) })
+			if code := apperrtest.Code(err); (err != nil || test.code != "") && code != test.code {
+				t.Errorf("got %v, want code %q", err, test.code)
+			}
+			if test.err != nil && !errors.Is(err, test.err) {
+				t.Errorf("got %v, want %v", err, test.err)
+			}
+			if took := time.Since(start); took > 5*time.Second {
+				t.Errorf("took %v", took)
+			}
+			if grew > 16<<20 {
+				t.Errorf("%d MiB were allocated", grew>>20)
+			}
+		})
 	}
 }
 
@@ -169,20 +163,18 @@ func TestRedirectElsewhere(t *testing.T) {
 	defer elsewhere.Close()
 	for _, status := range []int{301, 302, 303, 307, 308} {
 		for _, method := range []string{"GET", "POST"} {
-			for _, hedge := range []time.Duration{0, time.Second} {
-				asked := 0
-				c := overNetwork(t, client.Config{HedgeAfter: hedge}, func(w http.ResponseWriter, r *http.Request) {
-					asked++
-					http.Redirect(w, r, elsewhere.URL, status)
-				})
-				res, err := c.Do(request(client.WithToken(t.Context(), "Bearer abc"), t, method, product, ""))
-				if err != nil {
-					t.Fatal(err)
-				}
-				res.Body.Close()
-				if res.StatusCode != status || asked != 1 {
-					t.Errorf("%s got %d after %d exchanges, want %d after one", method, res.StatusCode, asked, status)
-				}
+			asked := 0
+			c := overNetwork(t, client.Config{}, func(w http.ResponseWriter, r *http.Request) {
+				asked++
+				http.Redirect(w, r, elsewhere.URL, status)
+			})
+			res, err := c.Do(request(client.WithToken(t.Context(), "Bearer abc"), t, method, product, ""))
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			if res.StatusCode != status || asked != 1 {
+				t.Errorf("%s got %d after %d exchanges, want %d after one", method, res.StatusCode, asked, status)
 			}
 		}
 	}

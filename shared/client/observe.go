@@ -29,8 +29,8 @@ type Call struct {
 	Outcome string
 	// Status is the answer's; zero without one.
 	Status int
-	// Tries counts the exchanges, Hedges those of them that ran beside another.
-	Tries, Hedges int
+	// Tries counts the exchanges.
+	Tries int
 	// Stopped says why there was no other try after one that failed: "not
 	// repeatable", "tries", "deadline", "circuit" or "budget". Empty where another
 	// could not have helped.
@@ -38,8 +38,6 @@ type Call struct {
 	// Waited is the time between tries.
 	Waited time.Duration
 	Took   time.Duration
-	// Fallback says that the fallback answered.
-	Fallback bool
 	// Err is the cause of an outcome without an answer.
 	Err error
 }
@@ -58,13 +56,11 @@ const (
 // conclude makes of the last try what the caller gets, and tells the observer.
 func (c *call) conclude(o *outcome) {
 	rec, ctx := &c.record, c.r.Context()
-	var failure error
 	switch {
 	case o.err == nil:
 		rec.Status, rec.Outcome = o.res.StatusCode, Answered
 		if o.failed() || o.res.StatusCode == http.StatusTooManyRequests {
 			rec.Outcome = Failed
-			failure = &StatusError{Service: c.s.name, Status: o.res.StatusCode}
 		}
 	case errors.Is(ctx.Err(), context.Canceled):
 		rec.Outcome, rec.Err = Cancelled, o.err
@@ -74,7 +70,7 @@ func (c *call) conclude(o *outcome) {
 		switch {
 		case errors.Is(o.err, ErrOpen):
 			rec.Outcome = Rejected
-			_, _, after = c.s.breaker.look(time.Now())
+			_, after = c.s.breaker.look(time.Now())
 		case errors.Is(o.err, ErrBusy):
 			rec.Outcome = Crowded
 		case timedOut(o.err):
@@ -84,12 +80,6 @@ func (c *call) conclude(o *outcome) {
 		}
 		rec.Err = o.err
 		o.err = unavailable(c.s.name, after, o.err)
-		failure = o.err
-	}
-	if failure != nil && c.cfg.Fallback != nil {
-		if res, err := c.cfg.Fallback(c.r, failure); res != nil || err != nil {
-			o.res, o.err, rec.Fallback = res, err, true
-		}
 	}
 	if c.cfg.Observer.Call != nil {
 		c.cfg.Observer.Call(ctx, *rec)
@@ -139,17 +129,11 @@ func (c *Call) attrs() []slog.Attr {
 		slog.Int("tries", c.Tries),
 		slog.Int64("micros", c.Took.Microseconds()),
 	}
-	if c.Hedges > 0 {
-		attrs = append(attrs, slog.Int("hedges", c.Hedges))
-	}
 	if c.Waited > 0 {
 		attrs = append(attrs, slog.Int64("waitedMicros", c.Waited.Microseconds()))
 	}
 	if c.Stopped != "" {
 		attrs = append(attrs, slog.String("stopped", c.Stopped))
-	}
-	if c.Fallback {
-		attrs = append(attrs, slog.Bool("fallback", true))
 	}
 	if c.Err != nil {
 		attrs = append(attrs, slog.String("error", c.Err.Error()))
@@ -159,20 +143,20 @@ func (c *Call) attrs() []slog.Attr {
 
 // counts are the metrics of the calls to one service.
 type counts struct {
-	calls, tries, retries, hedges, overBudget          *metrics.Counter
-	failed, noAnswer, timedOut, rejected, crowded      *metrics.Counter
-	cancelled, fallbacks, breakerOpened, breakerClosed *metrics.Counter
-	took                                               *metrics.Timer
+	calls, tries, retries, overBudget             *metrics.Counter
+	failed, noAnswer, timedOut, rejected, crowded *metrics.Counter
+	cancelled, breakerOpened, breakerClosed       *metrics.Counter
+	took                                          *metrics.Timer
 }
 
 func newCounts(meter *metrics.Meter, service string) *counts {
 	g := meter.Group(metrics.Dimension{Name: "target", Value: service})
 	return &counts{
 		calls: g.Counter("Calls"), tries: g.Counter("CallTries"), retries: g.Counter("CallRetries"),
-		hedges: g.Counter("CallHedges"), overBudget: g.Counter("CallRetriesOverBudget"),
-		failed: g.Counter("CallsFailed"), noAnswer: g.Counter("CallsNoAnswer"), timedOut: g.Counter("CallsTimedOut"),
+		overBudget: g.Counter("CallRetriesOverBudget"),
+		failed:     g.Counter("CallsFailed"), noAnswer: g.Counter("CallsNoAnswer"), timedOut: g.Counter("CallsTimedOut"),
 		rejected: g.Counter("CallsRejected"), crowded: g.Counter("CallsCrowded"), cancelled: g.Counter("CallsCancelled"),
-		fallbacks: g.Counter("CallFallbacks"), breakerOpened: g.Counter("BreakerOpened"), breakerClosed: g.Counter("BreakerClosed"),
+		breakerOpened: g.Counter("BreakerOpened"), breakerClosed: g.Counter("BreakerClosed"),
 		took: g.Timer("CallTime"),
 	}
 }
@@ -181,17 +165,11 @@ func (m *counts) count(c *Call) {
 	m.calls.Add(1)
 	m.tries.Add(c.Tries)
 	m.took.Observe(c.Took)
-	if c.Hedges > 0 {
-		m.hedges.Add(c.Hedges)
-	}
-	if retries := c.Tries - c.Hedges - 1; retries > 0 {
+	if retries := c.Tries - 1; retries > 0 {
 		m.retries.Add(retries)
 	}
 	if c.Stopped == "budget" {
 		m.overBudget.Add(1)
-	}
-	if c.Fallback {
-		m.fallbacks.Add(1)
 	}
 	switch c.Outcome {
 	case Failed:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/client"
 	"tradewind/shared/discovery"
 )
@@ -342,7 +343,7 @@ func TestNoTimeLeft(t *testing.T) {
 	c, o := newClient(service, client.Config{})
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := get(ctx, t, c); apperr.CodeOf(err) != "catalog_timeout" || service.exchanges() > 0 || o.last().Tries != 0 {
+	if _, err := get(ctx, t, c); apperrtest.Code(err) != "catalog_timeout" || service.exchanges() > 0 || o.last().Tries != 0 {
 		t.Errorf("got %v after %d exchanges", err, service.exchanges())
 	}
 }
@@ -401,7 +402,7 @@ func TestWordsOfTheNetwork(t *testing.T) {
 			return nil, closed
 		}}
 		c, _ := newClient(service, client.Config{})
-		if _, err := get(t.Context(), t, c); apperr.CodeOf(err) != "catalog_timeout" || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, closed) {
+		if _, err := get(t.Context(), t, c); apperrtest.Code(err) != "catalog_timeout" || !errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, closed) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -463,87 +464,4 @@ func TestNextTryGoesElsewhere(t *testing.T) {
 	if n := service.exchanges(); n != 51 || o.calls[0].Tries != 2 {
 		t.Errorf("%d exchanges for 50 calls, want one more", n)
 	}
-}
-
-func TestHedge(t *testing.T) {
-	tests := map[string]struct {
-		method string
-		first  time.Duration // how long the first exchange takes; the second takes 10 ms
-		took   time.Duration
-		tries  int
-	}{
-		"a slow read":  {"GET", time.Second, 110 * time.Millisecond, 2},
-		"a fast read":  {"GET", 20 * time.Millisecond, 20 * time.Millisecond, 1},
-		"a slow write": {"PUT", time.Second, time.Second, 1},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				left := 0
-				var service *catalog
-				service = &catalog{answer: func(r *http.Request) (*http.Response, error) {
-					wait := 10 * time.Millisecond
-					if service.exchanges() == 1 {
-						wait = test.first
-					}
-					select {
-					case <-time.After(wait):
-						return response(http.StatusOK, ""), nil
-					case <-r.Context().Done():
-						left++
-						return nil, r.Context().Err()
-					}
-				}}
-				c, o := newClient(service, client.Config{HedgeAfter: 100 * time.Millisecond})
-				start := time.Now()
-				res, err := c.Do(request(t.Context(), t, test.method, product, ""))
-				if err != nil {
-					t.Fatal(err)
-				}
-				res.Body.Close()
-				took := time.Since(start)
-				synctest.Wait()
-				if got := o.last(); took != test.took || got.Tries != test.tries || got.Hedges != test.tries-1 || left != test.tries-1 {
-					t.Errorf("took %v, want %v; %d left; record %+v", took, test.took, left, got)
-				}
-			})
-		})
-	}
-}
-
-// TestHedgesArePaidFor: with everything slow, hedges are as scarce as repeats.
-func TestHedgesArePaidFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		service := hangs(200 * time.Millisecond)
-		c, _ := newClient(service, client.Config{HedgeAfter: 100 * time.Millisecond})
-		for range 100 {
-			if _, err := get(t.Context(), t, c); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if n := service.exchanges(); n > 111 {
-			t.Errorf("%d exchanges for 100 slow calls", n)
-		}
-		if got := c.States()[0].Breaker; got != "closed" {
-			t.Errorf("breaker %s: hedges that lost are no failures", got)
-		}
-	})
-}
-
-// TestHedgeFails: one that fails does not spoil the other.
-func TestHedgeFails(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var service *catalog
-		service = &catalog{answer: func(*http.Request) (*http.Response, error) {
-			if service.exchanges() == 2 {
-				return nil, errors.New("connection refused")
-			}
-			time.Sleep(time.Second)
-			return response(http.StatusOK, ""), nil
-		}}
-		c, _ := newClient(service, client.Config{HedgeAfter: 100 * time.Millisecond})
-		if status, err := get(t.Context(), t, c); status != http.StatusOK || service.exchanges() != 2 {
-			t.Errorf("got %d, %v after %d exchanges", status, err, service.exchanges())
-		}
-	})
 }

@@ -96,7 +96,7 @@ func TestTransitions(t *testing.T) {
 						}
 					}
 				}
-				state, _, _ := b.look(time.Now())
+				state, _ := b.look(time.Now())
 				if state != test.state || strings.Join(changes, " ") != test.changes || refused != test.refused {
 					t.Errorf("%s by %q with %d refused, want %s by %q with %d", state, changes, refused, test.state, test.changes, test.refused)
 				}

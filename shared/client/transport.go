@@ -153,51 +153,13 @@ func (c *call) stop(o *outcome, repeatable bool, n int, at time.Time) string {
 	return ""
 }
 
-// attempt makes a try, with a second one beside it where that is wished for and the
-// first takes long.
+// attempt makes a try, if the breaker allows one.
 func (c *call) attempt(ctx context.Context, now time.Time) outcome {
-	if c.cfg.HedgeAfter > 0 && c.body == nil && (c.r.Method == http.MethodGet || c.r.Method == http.MethodHead) {
-		return c.hedged(ctx, now)
-	}
 	t, ok := c.next(now)
 	if !ok {
 		return outcome{err: ErrOpen}
 	}
 	return t.run(ctx)
-}
-
-// hedged makes a try and, when that takes long, another.
-func (c *call) hedged(ctx context.Context, now time.Time) outcome {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // whichever is still under way has lost
-	outcomes := make(chan outcome, 2)
-	running := 0
-	begin := func(now time.Time) bool {
-		t, ok := c.next(now)
-		if ok {
-			running++
-			go func() { outcomes <- t.run(ctx) }()
-		}
-		return ok
-	}
-	if !begin(now) {
-		return outcome{err: ErrOpen}
-	}
-	timer := time.NewTimer(c.cfg.HedgeAfter)
-	defer timer.Stop()
-	for {
-		select {
-		case now := <-timer.C:
-			if c.deadline.Sub(now) > fair && c.s.budget.spend() && begin(now) {
-				c.record.Hedges++
-			}
-		case o := <-outcomes:
-			running--
-			if running == 0 || !o.failed() {
-				return o
-			}
-		}
-	}
 }
 
 // try is one exchange with a service.

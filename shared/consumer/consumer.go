@@ -32,7 +32,6 @@ import (
 
 	"tradewind/events"
 	"tradewind/shared/apperr"
-	"tradewind/shared/claimcheck"
 	"tradewind/shared/function"
 	"tradewind/shared/inbox"
 	"tradewind/shared/quarantine"
@@ -52,7 +51,6 @@ const (
 type Consumer struct {
 	inbox    *inbox.Inbox
 	log      *slog.Logger
-	claims   *claimcheck.Claims
 	handlers map[version]handler
 	takes    []events.Event
 
@@ -87,13 +85,6 @@ func (c *Consumer) Quarantine(dead *quarantine.Queue, receives int) {
 	c.dead, c.receives = dead, receives
 }
 
-// WithClaims lets the consumer fetch the data of large events from the store where
-// their publisher leaves them, and returns it.
-func (c *Consumer) WithClaims(claims *claimcheck.Claims) *Consumer {
-	c.claims = claims
-	return c
-}
-
 // On registers the handler of an event type and version. It also gets the versions
 // before, lifted, down to the next one that has a handler of its own. The handler
 // runs again from its start when its commit was refused as stale.
@@ -124,13 +115,6 @@ func On[E events.Event](c *Consumer, handle func(context.Context, events.Metadat
 
 // Takes returns the zero values of the events that handlers were registered for.
 func (c *Consumer) Takes() []events.Event { return c.takes }
-
-// Handles reports whether the consumer takes an event type and version, as it is
-// or lifted.
-func (c *Consumer) Handles(eventType string, number int) bool {
-	_, ok := c.handlers[version{eventType, number}]
-	return ok
-}
 
 type sqsEvent struct {
 	Records []message `json:"Records"`
@@ -284,11 +268,9 @@ func (c *Consumer) dispatch(ctx context.Context, m message, note *quarantine.Not
 		return traced, name, apperr.New(apperr.Invalid, "event_unknown",
 			"No handler of this function takes this version of the event: deploy one that does, then redrive the message.")
 	}
-	data := ev.Detail.Data
 	if meta.Claim != nil {
-		if data, err = c.claims.Fetch(traced, meta.EventID, *meta.Claim); err != nil {
-			return traced, name, err
-		}
+		return traced, name, apperr.New(apperr.Invalid, "event_claimed",
+			"The event's data are kept outside of it, and no function reads them there: have it published with its data.")
 	}
-	return traced, name, h.run(c.inbox.Guard(traced, meta.EventID), meta, data)
+	return traced, name, h.run(c.inbox.Guard(traced, meta.EventID), meta, ev.Detail.Data)
 }

@@ -145,14 +145,31 @@ func TestMalformedOldPayload(t *testing.T) {
 	wantFailures(t, c, batch(m), "m-v1")
 }
 
-func TestHandles(t *testing.T) {
+// An event without a version is not taken for one of the first.
+func TestNoVersion(t *testing.T) {
 	c, _ := newConsumer()
 	consumer.On(c, func(context.Context, events.Metadata, shippedV2) error { return nil })
-	for version, want := range map[int]bool{0: false, 1: true, 2: true, 3: false} {
-		if got := c.Handles("parcel.shipped", version); got != want {
-			t.Errorf("version %d: %v", version, got)
-		}
-	}
+	m := archived(t, "v1")[0]
+	m.body = strings.Replace(m.body, `"schemaVersion": 1`, `"schemaVersion": 0`, 1)
+	wantFailures(t, c, batch(m), "m-v1")
+}
+
+// An event whose data are kept outside of it is refused: an empty one is not what was
+// published.
+func TestClaimedData(t *testing.T) {
+	c, _ := newConsumer()
+	consumer.On(c, func(context.Context, events.Metadata, shipped) error {
+		t.Error("handled")
+		return nil
+	})
+	m := archived(t, "v1")[0]
+	m.body = strings.Replace(m.body, `"schemaVersion": 1`, `"schemaVersion": 1, "claim": {"key": "claims/evt_1.json", "bytes": 2, "sha256": ""}`, 1)
+	wantFailures(t, c, batch(m), "m-v1")
+}
+
+func TestTakes(t *testing.T) {
+	c, _ := newConsumer()
+	consumer.On(c, func(context.Context, events.Metadata, shippedV2) error { return nil })
 	if diff := cmp.Diff([]events.Event{shippedV2{}}, c.Takes()); diff != "" {
 		t.Errorf("takes (-want +got):\n%s", diff)
 	}

@@ -4,7 +4,7 @@
 // It exists so that there is one place to learn it from, and one to import. The work
 // is done by packages of one idea each: outbox stores events with the change that
 // caused them, relay publishes what is stored, consumer and inbox handle each event
-// once, claimcheck carries what is too large.
+// once.
 //
 // # Publishing
 //
@@ -17,7 +17,7 @@
 //	err := tbl.Commit(ctx, order, append(ops, table.Create(item, errTaken))...)
 //
 // An event that is too large for the bus fails the commit, before anything is
-// written. One that has to be large has its data left in a store: WithClaims.
+// written.
 //
 // # Subscribing
 //

@@ -24,7 +24,7 @@ func New(w io.Writer, getenv func(string) string) *slog.Logger {
 	if level.UnmarshalText([]byte(getenv("LOG_LEVEL"))) != nil {
 		level = slog.LevelInfo
 	}
-	json := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: nil})
+	json := slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 	return slog.New(handler{json.WithAttrs([]slog.Attr{
 		slog.String("service", getenv("SERVICE_NAME")),
 		slog.String("function", getenv("AWS_LAMBDA_FUNCTION_NAME")),

@@ -19,7 +19,6 @@ import (
 	"time"
 
 	"tradewind/events"
-	"tradewind/shared/claimcheck"
 	"tradewind/shared/id"
 	"tradewind/shared/table"
 	"tradewind/shared/trace"
@@ -52,17 +51,10 @@ type Record struct {
 type Outbox struct {
 	source string
 	now    func() time.Time
-	claims *claimcheck.Claims
 }
 
 // New returns the outbox of a service, named as its events' source.
-func New(source string, now func() time.Time) *Outbox { return &Outbox{source: source, now: now} }
-
-// WithClaims returns an outbox that leaves the data of large events in a store. Each
-// of their consumers must have claims on it too.
-func (o *Outbox) WithClaims(claims *claimcheck.Claims) *Outbox {
-	return &Outbox{o.source, o.now, claims}
-}
+func New(source string, now func() time.Time) *Outbox { return &Outbox{source, now} }
 
 // Ops returns the operations that store events in the partition pk. The
 // context's trace goes into their metadata. An event that is too large fails
@@ -88,13 +80,6 @@ func (o *Outbox) record(ctx context.Context, pk string, ev events.Event) (Record
 	now := o.now()
 	t := trace.From(ctx)
 	eventID := id.New("evt")
-	claim, err := o.claims.Leave(ctx, eventID, data)
-	if err != nil {
-		return Record{}, err
-	}
-	if claim != nil {
-		data = []byte("{}")
-	}
 	detail, err := json.Marshal(events.Envelope{
 		Metadata: events.Metadata{
 			EventID:       eventID,
@@ -104,7 +89,6 @@ func (o *Outbox) record(ctx context.Context, pk string, ev events.Event) (Record
 			CausationID:   t.CausationID,
 			Traceparent:   t.Parent,
 			Subject:       ev.Subject(),
-			Claim:         claim,
 		},
 		Data: data,
 	})
@@ -112,7 +96,7 @@ func (o *Outbox) record(ctx context.Context, pk string, ev events.Event) (Record
 		return Record{}, err
 	}
 	if len(detail) > MaxDetail {
-		return Record{}, fmt.Errorf("%d bytes are more than the %d an event may have: let it say less, or leave its data in a store (WithClaims)",
+		return Record{}, fmt.Errorf("%d bytes are more than the %d an event may have: let it carry less, such as the id by which its consumers can ask for the rest",
 			len(detail), MaxDetail)
 	}
 	return Record{

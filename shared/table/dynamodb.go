@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -136,8 +135,8 @@ func (k Key) item() Item {
 // is final.
 // https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 //
-// Other errors that pass the SDK has repeated already, a transaction under one
-// token each time, so that it cannot be made twice. They are not repeated here:
+// Retryable errors awsclient has retried already, a transaction under one token each
+// time, so that it cannot be made twice. They are not repeated here:
 // what came of the last attempt is not known, and under a new token a change
 // could meet itself and be taken for somebody else's.
 func classify(err error) error {
@@ -147,14 +146,11 @@ func classify(err error) error {
 	if tc, ok := errors.AsType[*types.TransactionCanceledException](err); ok {
 		return cancelled(tc, err)
 	}
-	if repeatable.IsErrorRetryable(err) == aws.TrueTernary {
+	if awsclient.Retryable(err) {
 		return unavailable(err)
 	}
 	return err
 }
-
-// repeatable is the SDK's own judgement of what a repeat may cure.
-var repeatable = retry.IsErrorRetryables(retry.DefaultRetryables)
 
 func cancelled(tc *types.TransactionCanceledException, err error) error {
 	var c Cancelled

@@ -14,11 +14,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/google/go-cmp/cmp"
 
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
+	"tradewind/shared/awsclient"
 	"tradewind/shared/table"
 )
 
@@ -47,12 +48,10 @@ func (e endpoint) Do(r *http.Request) (*http.Response, error) {
 }
 
 func (e endpoint) table() *table.Table {
-	return table.DynamoDB(dynamodb.New(dynamodb.Options{
-		Region: "eu-west-1", HTTPClient: e,
-		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-			return aws.Credentials{AccessKeyID: "id", SecretAccessKey: "secret"}, nil
-		}),
-	}), "orders")
+	vars := map[string]string{"AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+	cfg := awsclient.Config(func(name string) string { return vars[name] }, "DYNAMODB")
+	cfg.HTTPClient = e
+	return table.DynamoDB(dynamodb.NewFromConfig(cfg), "orders")
 }
 
 const ok = http.StatusOK
@@ -166,8 +165,8 @@ func TestCommitErrors(t *testing.T) {
 						t.Errorf("got error %v, want %v", err, test.want)
 					}
 				case test.code != "":
-					if err == nil || apperr.CodeOf(err) != test.code {
-						t.Errorf("got code %s of error %v, want %s", apperr.CodeOf(err), err, test.code)
+					if err == nil || apperrtest.Code(err) != test.code {
+						t.Errorf("got code %s of error %v, want %s", apperrtest.Code(err), err, test.code)
 					}
 				case err != nil:
 					t.Errorf("got error %v, want none", err)
@@ -175,8 +174,8 @@ func TestCommitErrors(t *testing.T) {
 				if len(tokens) != test.calls {
 					t.Errorf("made %d transactions, want %d", len(tokens), test.calls)
 				}
-				// The whole of the backoff that is documented; the SDK's own is
-				// longer, but it never repeats what is repeated here.
+				// The whole of the documented backoff. A call's own retries do not add
+				// to it: they are of other errors.
 				if took := time.Since(start); test.calls > 1 && took > 1300*time.Millisecond {
 					t.Errorf("took %v, want at most 1.3 s", took)
 				}
@@ -306,4 +305,21 @@ func TestReadErrors(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestReadNearItsDeadline: what no retry can cure in time is answered at once, and as
+// Unavailable, so that the client gets a 503 and not a cut connection.
+func TestReadNearItsDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tbl := endpoint(func(map[string]any) (int, string, error) {
+			return http.StatusInternalServerError, fault("InternalServerError", "oops"), nil
+		}).table()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		start := time.Now()
+		_, err := tbl.Get(ctx, table.Key{PK: "P", SK: "S"}, &table.Key{})
+		if took := time.Since(start); apperr.KindOf(err) != apperr.Unavailable || took > 0 {
+			t.Errorf("got %v after %v, want an Unavailable error at once", err, took)
+		}
+	})
 }

@@ -2,12 +2,12 @@ package integration
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"tradewind/events"
 	"tradewind/events/contracts"
 	"tradewind/localstack/internal/endpoint"
 	"tradewind/localstack/suites/integration/tap"
@@ -41,7 +41,7 @@ func (p *platform) judgeEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	report, err := tap.Judge(heard, contracts.All(), events.Schemas())
+	report, err := tap.Judge(heard, contracts.All(), os.DirFS("../../../events/published"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"tradewind/functions/catalog"
 	"tradewind/functions/catalog/internal/dynamo"
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/id"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -103,10 +104,10 @@ func TestSave(t *testing.T) {
 	both(t, func(t *testing.T, store *dynamo.Store, tbl *table.Table) {
 		ctx := t.Context()
 		mug := newProduct("MUG", "Blue Mug", "kitchen")
-		if _, err := store.Get(ctx, mug.ID); apperr.CodeOf(err) != "product_not_found" {
+		if _, err := store.Get(ctx, mug.ID); apperrtest.Code(err) != "product_not_found" {
 			t.Errorf("a product that is not there: %v", err)
 		}
-		if err := store.Save(ctx, next(mug, func(*catalog.Product) {})); apperr.CodeOf(err) != "product_not_found" {
+		if err := store.Save(ctx, next(mug, func(*catalog.Product) {})); apperrtest.Code(err) != "product_not_found" {
 			t.Errorf("saving what is not there: %v", err)
 		}
 		must(t, store.Create(ctx, mug, event.ProductCreatedV1{ProductID: mug.ID}))

@@ -15,6 +15,7 @@ import (
 	"tradewind/functions/inventory"
 	"tradewind/functions/inventory/internal/dynamo"
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/id"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -61,7 +62,7 @@ func same(t *testing.T, what string, got, want any) {
 func TestStock(t *testing.T) {
 	both(t, func(t *testing.T, store *dynamo.Store, tbl *table.Table) {
 		ctx := t.Context()
-		if _, err := store.Stock(ctx, "prd_1"); apperr.CodeOf(err) != "stock_not_found" {
+		if _, err := store.Stock(ctx, "prd_1"); apperrtest.Code(err) != "stock_not_found" {
 			t.Errorf("a line that is not there: %v", err)
 		}
 		entry := &inventory.Entry{

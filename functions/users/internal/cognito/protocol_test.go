@@ -17,6 +17,7 @@ import (
 	"tradewind/functions/users"
 	"tradewind/functions/users/internal/cognito"
 	"tradewind/shared/apperr"
+	"tradewind/shared/apperr/apperrtest"
 	"tradewind/shared/awsclient"
 	"tradewind/shared/env"
 )
@@ -169,7 +170,7 @@ func TestWhatIsAnswered(t *testing.T) {
 			t.Parallel()
 			pool, calls := endpoint(t, tt.answers...)
 			err := tt.call(pool)
-			if (err == nil) != (tt.code == "") || err != nil && (apperr.KindOf(err) != tt.kind || apperr.CodeOf(err) != tt.code) {
+			if (err == nil) != (tt.code == "") || err != nil && (apperr.KindOf(err) != tt.kind || apperrtest.Code(err) != tt.code) {
 				t.Errorf("error %v, want %s %q", err, tt.kind, tt.code)
 			}
 			if seen := calls(); len(seen) != tt.calls {

@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"tradewind/events"
 	"tradewind/events/contracts"
 	"tradewind/localstack/suites/integration/tap"
 )
@@ -38,7 +37,7 @@ func examples(t *testing.T) []tap.Event {
 
 func judge(t *testing.T, heard []tap.Event) tap.Report {
 	t.Helper()
-	report, err := tap.Judge(heard, contracts.All(), events.Schemas())
+	report, err := tap.Judge(heard, contracts.All(), os.DirFS("../../../../events/published"))
 	if err != nil {
 		t.Fatal(err)
 	}

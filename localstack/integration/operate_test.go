@@ -39,7 +39,7 @@ type operator struct {
 func newOperator(t *testing.T, p *platform) operator {
 	t.Helper()
 	tool := filepath.Join(t.TempDir(), "operate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", tool, "tradewind/shared/operate").CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", tool, "tradewind/shared/cmd/tradewind").CombinedOutput(); err != nil {
 		t.Fatalf("build the operator's tool: %v\n%s", err, out)
 	}
 	return operator{p, tool, localaws.Config(p.outputs.Endpoint, p.outputs.Region)}

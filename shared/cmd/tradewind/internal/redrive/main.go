@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
-	"tradewind/shared/operate/internal/reconcile"
-	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/cmd/tradewind/internal/reconcile"
+	"tradewind/shared/cmd/tradewind/internal/stage"
 	"tradewind/shared/relay"
 )
 

@@ -20,10 +20,10 @@ import (
 	"strings"
 	"syscall"
 
-	"tradewind/shared/operate/internal/reconcile"
-	"tradewind/shared/operate/internal/redrive"
-	"tradewind/shared/operate/internal/replay"
-	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/cmd/tradewind/internal/reconcile"
+	"tradewind/shared/cmd/tradewind/internal/redrive"
+	"tradewind/shared/cmd/tradewind/internal/replay"
+	"tradewind/shared/cmd/tradewind/internal/stage"
 )
 
 func main() {

@@ -1,70 +1,129 @@
-// Command operate is what an operator runs against a deployed stage of the platform:
+// Command tradewind is the tool of those who operate and develop the platform:
 //
-//	operate redrive    dead letters back to where they should have been processed
-//	operate replay     archived events to consumers once more
-//	operate reconcile  what stands in outboxes onto the bus once more
+//	tradewind <command> [flags]
+//	tradewind <command> --help
 //
-// What to do comes as environment variables, as the Makefile's targets of the same
-// names pass them on. Which stage is meant says TRADEWIND_STAGE; without it, the
-// platform that runs on this machine.
+// It works on the run on this machine, or with --stage on a stage on AWS. Results go to
+// stdout and progress to stderr. The exit code is 0 when all is done, 1 when something
+// failed, 2 when the command was used wrongly, and 130 when it was interrupted.
+//
+// A new command is a package with a Command (see package command) and a line in the
+// table below. The make target of the same name hands its variables over as flags:
+// DRY_RUN=1 is --dry-run.
+//
+// Flags and help are made by kong from the fields of a command. It was chosen over cobra
+// and urfave/cli because a field's type checks its value, because arguments that no
+// command takes are refused without a line of ours, and because it brings no other module.
 package main
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/signal"
-	"slices"
+	"reflect"
 	"strings"
 	"syscall"
 
+	"github.com/alecthomas/kong"
+
+	"tradewind/shared/cmd/tradewind/internal/command"
 	"tradewind/shared/cmd/tradewind/internal/reconcile"
 	"tradewind/shared/cmd/tradewind/internal/redrive"
 	"tradewind/shared/cmd/tradewind/internal/replay"
-	"tradewind/shared/cmd/tradewind/internal/stage"
 )
+
+type commands struct {
+	Redrive   redrive.Command   `cmd:"" help:"Send the messages of a dead-letter queue back to where they should have been processed."`
+	Replay    replay.Command    `cmd:"" help:"Send archived events to consumers once more."`
+	Reconcile reconcile.Command `cmd:"" help:"Publish events from the outboxes once more, for a time in which the bus may have lost some."`
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, os.Args[1:], os.Getenv)
+	code := run(ctx, os.Args[1:], command.IO{Out: os.Stdout, Progress: os.Stderr, Getenv: os.Getenv})
 	stop()
-	if err == nil {
-		return
-	}
-	fmt.Fprintln(os.Stderr, "error:", err)
-	if errors.Is(err, context.Canceled) {
-		os.Exit(130)
-	}
-	os.Exit(1)
+	os.Exit(code)
 }
 
-func run(ctx context.Context, args []string, getenv func(string) string) error {
-	commands := map[string]func(*stage.Stage) error{
-		"redrive": func(s *stage.Stage) error {
-			return redrive.Main(ctx, s, redrive.Options{
-				Queue: getenv("QUEUE"), Filter: getenv("FILTER"), Edit: getenv("EDIT"), DryRun: getenv("DRY_RUN") == "1",
-			}, getenv, os.Stdout, os.Stderr)
-		},
-		"replay": func(s *stage.Stage) error {
-			return replay.Main(ctx, s, replay.Options{
-				From: getenv("FROM"), To: getenv("TO"), Event: getenv("EVENT"), Consumer: getenv("CONSUMER"),
-			}, os.Stdout, os.Stderr)
-		},
-		"reconcile": func(s *stage.Stage) error {
-			return reconcile.Main(ctx, s, reconcile.Options{
-				Service: getenv("SERVICE"), From: getenv("FROM"), To: getenv("TO"), Event: getenv("EVENT"),
-				Rate: getenv("RATE"), DryRun: getenv("DRY_RUN") == "1",
-			}, os.Stdout, os.Stderr)
-		},
-	}
-	if len(args) != 1 || commands[args[0]] == nil {
-		return fmt.Errorf("usage: operate %s", strings.Join(slices.Sorted(maps.Keys(commands)), "|"))
-	}
-	s, err := stage.Open(getenv)
+// run returns the exit code.
+func run(ctx context.Context, args []string, std command.IO) int {
+	helped := false
+	parser, err := kong.New(&commands{}, kong.Name("tradewind"),
+		kong.Description("The tool of those who operate and develop the platform."),
+		kong.Writers(std.Out, std.Progress),
+		kong.Exit(func(int) { helped = true }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(std),
+	)
 	if err != nil {
-		return err
+		panic(err) // the table is wrong, whatever the arguments
 	}
-	return commands[args[0]](s)
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if helped {
+		return 0
+	}
+	if err == nil {
+		err = empty(parsed)
+	}
+	if err == nil {
+		err = parsed.Run()
+	}
+	return report(err, std)
+}
+
+// empty refuses a flag with an empty value, which is more likely a variable of the shell
+// that is not set than a wish: --consumer= would mean all of them.
+func empty(parsed *kong.Context) error {
+	for _, given := range parsed.Path {
+		if given.Flag == nil {
+			continue
+		}
+		switch value := given.Flag.Target; value.Kind() {
+		case reflect.String, reflect.Slice:
+			if value.Len() == 0 {
+				return command.Misused("--%s is empty: give it a value, or leave it out", given.Flag.Name)
+			}
+		}
+	}
+	return nil
+}
+
+// report tells of an error and returns the exit code for it.
+func report(err error, std command.IO) int {
+	if err == nil {
+		return 0
+	}
+	fmt.Fprintln(std.Progress, "error:", err)
+	if wrong, ok := errors.AsType[*kong.ParseError](err); ok {
+		fmt.Fprintln(std.Progress, takes(wrong.Context))
+		return 2
+	}
+	switch {
+	case errors.As(err, new(*command.UsageError)):
+		return 2
+	case errors.Is(err, context.Canceled):
+		return 130
+	}
+	return 1
+}
+
+// takes says what could have been given.
+func takes(parsed *kong.Context) string {
+	var names []string
+	chosen := parsed.Selected()
+	if chosen == nil {
+		for _, c := range parsed.Model.Children {
+			names = append(names, c.Name)
+		}
+		return "the commands are " + strings.Join(names, ", ") + "; tradewind --help explains them"
+	}
+	for _, f := range chosen.Flags {
+		names = append(names, f.Summary())
+	}
+	return fmt.Sprintf("%s takes %s; tradewind %[1]s --help explains them", chosen.Name, strings.Join(names, " "))
 }

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 
+	"tradewind/shared/cmd/tradewind/internal/command"
 	"tradewind/shared/cmd/tradewind/internal/reconcile"
 	"tradewind/shared/cmd/tradewind/internal/stage"
 	"tradewind/shared/relay"
@@ -21,34 +23,61 @@ import (
 // done by.
 var parts = map[string]string{"consumer": stage.ConsumerDLQ, "rule": stage.RuleDLQ, "relay": stage.RelayDLQ}
 
-// Options are what an operator asks for.
-type Options struct {
-	Queue  string // "inventory", "inventory/consumer", or a queue's name
-	Filter string
-	Edit   string
-	DryRun bool
+// Command is redrive with its flags.
+type Command struct {
+	Queue   string `placeholder:"NAME" help:"The dead-letter queues that are meant: of a service (inventory), one (inventory/consumer), or all. Without it the queues are listed."`
+	Filter  Filter `placeholder:"TERMS" help:"Only messages for which all terms hold: type=, cause=, subject=, eventId=. A * stands for any text; a cause need only contain its value."`
+	Edit    string `placeholder:"COMMAND" help:"Change each body on the way: a shell command that reads it and writes another, or \"editor\" for your own."`
+	Discard bool   `help:"Delete the messages for good instead of sending them back. Needs --filter."`
+	JSON    bool   `name:"json" help:"List the messages as one JSON object a line, bodies included. Needs --dry-run or --discard."`
+	command.DryRunFlag
+	command.StageFlags
 }
 
-// Main works through the queues that are meant and writes a report on each.
-func Main(ctx context.Context, s *stage.Stage, o Options, getenv func(string) string, out, progress io.Writer) error {
-	filter, err := ParseFilter(o.Filter)
+// Help is the end of the command's help.
+func (*Command) Help() string {
+	return `A message is deleted only after it was sent. What cannot be sent stays in the queue. A listing holds messages for a moment and gives them back.
+
+Examples:
+
+	tradewind redrive --queue inventory --dry-run
+	tradewind redrive --queue inventory --filter cause=event_malformed --edit "sed s/EURO/EUR/"
+	tradewind redrive --queue inventory --filter eventId=evt_01J… --discard --json >> discarded.jsonl`
+}
+
+// Validate refuses flags that contradict each other.
+func (c *Command) Validate() error {
+	switch {
+	case c.Discard && len(c.Filter) == 0:
+		return errors.New("--discard deletes messages for good: say which with --filter")
+	case c.Discard && c.Edit != "":
+		return errors.New("--edit changes what is sent back, and --discard sends nothing back: take one")
+	case c.JSON && !c.Discard && !c.DryRun:
+		return errors.New("--json lists messages: it needs --dry-run or --discard")
+	}
+	return nil
+}
+
+// Run works through the queues that are meant and writes a report on each.
+func (c *Command) Run(ctx context.Context, std command.IO) error {
+	s, err := c.Open(std)
 	if err != nil {
 		return err
 	}
-	targets, err := find(ctx, s, o.Queue)
+	targets, err := find(ctx, s, c.Queue)
 	if err != nil {
 		return err
 	}
 	var failed error
 	for _, t := range targets {
-		run, err := t.run(ctx, s, progress)
+		run, err := t.run(ctx, s, std.Progress)
 		if err != nil {
 			return err
 		}
-		report := NewReport(t.name, o.DryRun, out, progress)
-		run.Filter, run.List, run.Seen = filter, o.DryRun, report.Seen
-		if o.Edit != "" {
-			run.Edit = Editing(o.Edit, getenv)
+		report := NewReport(t.name, c, std)
+		run.Filter, run.List, run.Discard, run.Seen = c.Filter, c.DryRun, c.Discard, report.Seen
+		if c.Edit != "" {
+			run.Edit = Editing(c.Edit, std.Getenv)
 		}
 		ended := run.Do(ctx)
 		failed = errors.Join(failed, report.End())
@@ -84,8 +113,13 @@ func find(ctx context.Context, s *stage.Stage, text string) ([]target, error) {
 			}
 		}
 	}
-	if len(found) == 0 {
-		return nil, fmt.Errorf("QUEUE=%s is no dead-letter queue of stage %s; it has %s, and all", text, s.Name, strings.Join(known, ", "))
+	slices.Sort(known)
+	have := fmt.Sprintf("the dead-letter queues of stage %s are %s; a service's name means its queues, and all means all of them", s.Name, strings.Join(known, ", "))
+	switch {
+	case text == "":
+		return nil, command.Misused("--queue is missing: %s", have)
+	case len(found) == 0:
+		return nil, command.Misused("--queue=%s is not a dead-letter queue: %s", text, have)
 	}
 	return found, nil
 }
@@ -125,7 +159,7 @@ func publish(ctx context.Context, s *stage.Stage, service string, lost Lost, pro
 	case len(result.Refused) > 0:
 		return fmt.Errorf("the bus does not take event %s of that time: %s", result.Refused[0].EventID, result.Refused[0].Refusal)
 	case result.Published == 0:
-		return errors.New("the outbox holds no events of that time any more: they have expired, or were erased; if that is right, delete the message by hand")
+		return errors.New("the outbox holds no events of that time any more: they have expired, or were erased; if that is right, discard the message")
 	}
 	return nil
 }

@@ -1,39 +1,41 @@
 package redrive
 
 import (
+	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"tradewind/shared/cmd/tradewind/internal/command"
 )
 
 // every is how often progress is shown.
 const every = time.Second
 
-// Report shows what happens in one queue: a table of its letters where they are only
-// listed, else how far it is, and in the end what came of it all.
+// Report shows what happens in one queue: the messages, where they are listed or
+// discarded, else how far it is; and in the end what came of it all.
 type Report struct {
-	queue    string
-	list     bool
-	out      io.Writer
-	progress io.Writer
+	queue string
+	*Command
+	command.IO
 
-	shown    time.Time
-	rows     *tabwriter.Writer
-	found    int
-	sent     int
-	back     int
-	failures []string
-	groups   map[string]int // by type and cause
+	shown     time.Time
+	rows      *tabwriter.Writer
+	found     int
+	sent      int
+	discarded int
+	back      int
+	failures  []string
+	groups    map[string]int // by type and cause
 }
 
-// NewReport returns the report on a queue. Progress is for people who watch.
-func NewReport(queue string, list bool, out, progress io.Writer) *Report {
-	return &Report{queue: queue, list: list, out: out, progress: progress, groups: map[string]int{}}
+// NewReport returns the report of a command on a queue.
+func NewReport(queue string, c *Command, std command.IO) *Report {
+	return &Report{queue: queue, Command: c, IO: std, groups: map[string]int{}}
 }
 
 // Seen is a Run's Seen.
@@ -44,25 +46,48 @@ func (r *Report) Seen(l Letter, o Outcome) {
 	switch {
 	case o.Sent:
 		r.sent++
+	case o.Discarded:
+		r.discarded++
 	case o.Back:
 		r.back++
 	case o.Err != nil:
 		r.failures = append(r.failures, fmt.Sprintf("%s %s: %s", cell(n.EventType), cell(n.EventID), cell(o.Err.Error())))
 	}
-	if r.list {
-		r.row(n.EventType, n.EventID, n.Subject, tries(n.Attempts), n.FirstSeen.UTC().Format("2006-01-02T15:04:05Z"), n.Cause)
+	switch {
+	case r.DryRun, o.Discarded:
+		r.list(l)
+	case time.Since(r.shown) >= every:
+		r.shown = time.Now()
+		fmt.Fprintf(r.Progress, "%s: %d sent back so far\n", r.queue, r.sent)
+	}
+}
+
+// list writes a message to the list.
+func (r *Report) list(l Letter) {
+	n := l.Note
+	if r.JSON {
+		_ = json.NewEncoder(r.Out).Encode(object{r.queue, n.EventType, n.EventID, n.Subject, n.Attempts, n.FirstSeen.UTC(), n.Cause, l.Body})
 		return
 	}
-	if time.Since(r.shown) >= every {
-		r.shown = time.Now()
-		fmt.Fprintf(r.progress, "%s: %d sent back so far\n", r.queue, r.sent)
-	}
+	r.row(n.EventType, n.EventID, n.Subject, tries(n.Attempts), n.FirstSeen.UTC().Format("2006-01-02T15:04:05Z"), n.Cause)
+}
+
+// object is a message in a list for programs. The body is text: it may not be JSON.
+type object struct {
+	Queue     string    `json:"queue"`
+	EventType string    `json:"eventType"`
+	EventID   string    `json:"eventId"`
+	Subject   string    `json:"subject"`
+	Attempts  int       `json:"attempts"`
+	FirstSeen time.Time `json:"firstSeen"`
+	Cause     string    `json:"cause"`
+	Body      string    `json:"body"`
 }
 
 func (r *Report) row(cells ...string) {
 	if r.rows == nil {
-		fmt.Fprintf(r.out, "%s\n", r.queue)
-		r.rows = tabwriter.NewWriter(r.out, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(r.Out, "%s\n", r.queue)
+		r.rows = tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(r.rows, "EVENT TYPE\tEVENT ID\tSUBJECT\tATTEMPTS\tFIRST SEEN\tCAUSE")
 	}
 	for i, c := range cells {
@@ -78,23 +103,31 @@ func tries(n int) string {
 	return fmt.Sprint(n)
 }
 
-// End writes what came of it, and returns an error if something that should have gone
-// back did not.
+// End writes what came of it, and returns an error if a message is still there that
+// should not be.
 func (r *Report) End() error {
+	out := r.Out
+	if r.JSON { // what is written there is for a program
+		out = r.Progress
+	}
 	if r.rows != nil {
 		r.rows.Flush()
-		fmt.Fprintln(r.out)
+		fmt.Fprintln(out)
 	}
-	if r.list {
-		fmt.Fprintf(r.out, "%s: %d found\n", r.queue, r.found)
-	} else {
-		fmt.Fprintf(r.out, "%s: %d found, %d sent back, %d came back, %d failed\n", r.queue, r.found, r.sent, r.back, len(r.failures))
+	fmt.Fprintf(out, "%s: %d found", r.queue, r.found)
+	switch {
+	case r.DryRun:
+	case r.Discard:
+		fmt.Fprintf(out, ", %d discarded, %d failed", r.discarded, len(r.failures))
+	default:
+		fmt.Fprintf(out, ", %d sent back, %d came back, %d failed", r.sent, r.back, len(r.failures))
 	}
+	fmt.Fprintln(out)
 	for _, group := range slices.SortedFunc(maps.Keys(r.groups), func(a, b string) int { return r.groups[b] - r.groups[a] }) {
-		fmt.Fprintf(r.out, "%6d  %s\n", r.groups[group], group)
+		fmt.Fprintf(out, "%6d  %s\n", r.groups[group], group)
 	}
 	for _, failure := range r.failures {
-		fmt.Fprintf(r.out, "failed, and kept: %s\n", failure)
+		fmt.Fprintf(out, "failed, and kept: %s\n", failure)
 	}
 	if n := len(r.failures) + r.back; n > 0 {
 		return fmt.Errorf("%s: %d messages are still there", r.queue, n)

@@ -5,10 +5,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 )
 
-func TestOpen(t *testing.T) {
+func TestStages(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
@@ -17,29 +16,29 @@ func TestOpen(t *testing.T) {
 		}
 		return path
 	}
-	here := file("here.json", `{"endpoint":"http://127.0.0.1:4566","region":"us-east-1"}`)
-	cloud := file("cloud.json", `{"endpoint":"","region":"eu-central-1"}`)
-	odd := file("odd.json", `{`)
 	account := map[string]string{"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "secret"}
+	here := func(path string) func() (*Stage, error) { return func() (*Stage, error) { return Here(path) } }
+	onAWS := func(env map[string]string) func() (*Stage, error) {
+		return func() (*Stage, error) { return OnAWS("dev", func(name string) string { return env[name] }) }
+	}
 
 	tests := map[string]struct {
-		env   map[string]string
+		open  func() (*Stage, error)
 		stage string // and endpoint
 		key   string
 		err   string
 	}{
-		"here":                {map[string]string{"TRADEWIND_OUTPUTS": here}, "local http://127.0.0.1:4566 us-east-1", "test", ""},
-		"here, account set":   {with(account, "TRADEWIND_OUTPUTS", here), "local http://127.0.0.1:4566 us-east-1", "test", ""},
-		"aws":                 {with(account, "TRADEWIND_STAGE", "dev"), "dev  eu-central-1", "id", ""},
-		"aws, default region": {with(with(account, "TRADEWIND_STAGE", "dev"), "AWS_REGION", "", "AWS_DEFAULT_REGION", "eu-west-1"), "dev  eu-west-1", "id", ""},
-		"no credentials":      {map[string]string{"TRADEWIND_STAGE": "dev", "AWS_REGION": "eu-west-1"}, "", "", "AWS_ACCESS_KEY_ID"},
-		"nothing runs":        {map[string]string{"TRADEWIND_OUTPUTS": filepath.Join(dir, "none")}, "", "", "make run"},
-		"outputs of aws":      {with(account, "TRADEWIND_OUTPUTS", cloud), "", "", "STAGE="},
-		"unreadable":          {map[string]string{"TRADEWIND_OUTPUTS": odd}, "", "", odd},
+		"here":                {here(file("here.json", `{"endpoint":"http://127.0.0.1:4566","region":"us-east-1"}`)), "local http://127.0.0.1:4566 us-east-1", "test", ""},
+		"aws":                 {onAWS(account), "dev  eu-central-1", "id", ""},
+		"aws, default region": {onAWS(with(account, "AWS_REGION", "", "AWS_DEFAULT_REGION", "eu-west-1")), "dev  eu-west-1", "id", ""},
+		"no credentials":      {onAWS(map[string]string{"AWS_REGION": "eu-west-1"}), "", "", "AWS_ACCESS_KEY_ID"},
+		"nothing runs":        {here(filepath.Join(dir, "none")), "", "", "make run"},
+		"outputs of aws":      {here(file("cloud.json", `{"endpoint":"","region":"eu-central-1"}`)), "", "", "--stage"},
+		"unreadable":          {here(file("odd.json", `{`)), "", "", "odd.json"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			s, err := Open(func(name string) string { return test.env[name] })
+			s, err := test.open()
 			if test.err != "" {
 				if err == nil || !strings.Contains(err.Error(), test.err) {
 					t.Errorf("got %v, want an error with %q", err, test.err)
@@ -79,32 +78,5 @@ func TestNames(t *testing.T) {
 	s := Stage{Name: "dev"}
 	if got := s.Bus() + " " + s.Resource("orders", RelayDLQ); got != "tradewind-dev tradewind-dev-orders-relay-dlq" {
 		t.Error(got)
-	}
-}
-
-func TestParseWindow(t *testing.T) {
-	now := time.Date(2026, 11, 12, 14, 0, 0, 0, time.UTC)
-	tests := map[string]struct{ from, to, want string }{
-		"times":         {"2026-11-11T10:00:00Z", "2026-11-11T12:00:00+01:00", "2026-11-11T10:00:00Z to 2026-11-11T11:00:00Z"},
-		"until now":     {"90m", "", "2026-11-12T12:30:00Z to 2026-11-12T14:00:00Z"},
-		"ago":           {"2h", "30m", "2026-11-12T12:00:00Z to 2026-11-12T13:30:00Z"},
-		"no beginning":  {"", "", "error: FROM= is missing"},
-		"backwards":     {"1h", "2h", "error: the window"},
-		"to come":       {"-1h", "", "error: FROM=-1h"},
-		"a day":         {"2026-11-11", "", "error: FROM=2026-11-11"},
-		"nonsense":      {"1h", "soon", "error: TO=soon"},
-		"nothing of it": {"0s", "0s", "error: the window"},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			w, err := ParseWindow(test.from, test.to, now)
-			got := w.String()
-			if err != nil {
-				got = "error: " + err.Error()
-			}
-			if !strings.HasPrefix(got, test.want) {
-				t.Errorf("got %s, want %s", got, test.want)
-			}
-		})
 	}
 }

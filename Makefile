@@ -9,6 +9,15 @@ SHELL := bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 
+# Nothing is done with a variable that a command does not know, or with a value that it
+# cannot have: .ci/variables has the tables.
+quote = '$(subst ','\'',$(1))'
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(call quote,$(name)=$(value $(name)))))
+GOALS := $(foreach goal,$(or $(MAKECMDGOALS),$(.DEFAULT_GOAL)),$(call quote,$(goal)))
+ifneq ($(shell .ci/variables check $(GIVEN) -- $(GOALS)),ok)
+$(error nothing was done; make alone lists the commands and their variables)
+endif
+
 BEGAN := $(shell date +%s)
 GO := $(shell go env GOVERSION GOARCH 2>/dev/null)
 HOST := $(word 2,$(GO))
@@ -25,7 +34,6 @@ TEST_PORT ?= 4570
 # localstack/compose.yaml.
 ENDPOINT ?=
 ENDPOINTS := ministack localstack localstack-image
-$(if $(filter-out $(ENDPOINTS),$(ENDPOINT))$(word 2,$(ENDPOINT)),$(error ENDPOINT is "$(ENDPOINT)": it is one of $(ENDPOINTS)))
 ONE := $(or $(ENDPOINT),ministack)
 
 GOLANGCI_LINT_VERSION := v2.15.0
@@ -42,8 +50,7 @@ SUBMAKE = PREFLIGHT=done $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
-	@awk -F ' ## ' '/^## later: / { printf "  %-14s comes later: %s\n", $$2, $$3 }' $(firstword $(MAKEFILE_LIST))
+	@.ci/variables help $(firstword $(MAKEFILE_LIST))
 
 .PHONY: preflight preflight-test
 preflight:
@@ -57,7 +64,7 @@ preflight-test:
 ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: run
-run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566, DISCOVERY=loadbalancer, registry or dns, ENDPOINT=ministack or localstack)
+run: preflight ## The platform on this machine, with one order placed
 	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) -endpoint $(ONE) -discovery $(DISCOVERY) $(if $(filter 1,$(ONESHOT)),-oneshot)
 
 TALLY := .local/bin/tally
@@ -75,7 +82,7 @@ export GORACE := atexit_sleep_ms=10
 # second to answer another, which a machine with other work may miss: make -j1 test runs
 # one after the other, and so does CI. What several need is made before, by one.
 .PHONY: test $(PARTS:%=test-%) $(ENDPOINTS:%=test-%) test-conformance
-test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints (ENDPOINT= one of them)
+test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints
 	@rm -rf .local/results
 	@$(SUBMAKE) $(TALLY)
 	@endpoints="$(ENDPOINT)"; lack=; \
@@ -131,25 +138,23 @@ test-localstack test-localstack-image: $(TALLY) | preflight-test
 
 # --- Operate ---------------------------------------------------------------------
 
-# On AWS where a stage is named, here otherwise. What to do reaches the program as
-# make passes on its own variables, in the environment; a $ in it is written $$.
+# Commands of tradewind, which gets their variables as flags. Without STAGE= they work on
+# the run on this machine.
 OPERATE := redrive replay reconcile
 .PHONY: $(OPERATE)
-$(OPERATE): export TRADEWIND_STAGE = $(if $(filter command environment,$(origin STAGE)),$(STAGE))
-redrive: .local/bin/operate ## Dead letters back to where they should have been processed (QUEUE=inventory, FILTER=cause=…, EDIT=command, DRY_RUN=1 lists, STAGE= on AWS)
-	@.local/bin/operate redrive
-replay: .local/bin/operate ## Archived events to consumers once more (FROM=2h or a time, TO=, EVENT=order.created, CONSUMER=inventory, STAGE= on AWS)
-	@.local/bin/operate replay
-reconcile: .local/bin/operate ## Events onto the bus once more from the outboxes, where it may have lost some (SERVICE=orders or all, FROM=2h or a time, TO=, DRY_RUN=1 counts, STAGE= on AWS)
-	@.local/bin/operate reconcile
+redrive: ## Dead letters back to where they should have been processed, or discarded
+replay: ## Archived events to consumers once more
+reconcile: ## Events onto the bus once more from the outboxes, where it may have lost some
+$(OPERATE): .local/bin/tradewind
+	@.ci/variables run $@
 
 .PHONY: bench
-bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)
+bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
 
 .PHONY: slow
-slow: preflight ## What becomes of orders while the catalog is slow, as a plot (README=localstack/slow/README.md writes its page)
+slow: preflight ## What becomes of orders while the catalog is slow, as a plot
 	@$(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/slow -- go run ./localstack/slow $(if $(README),-readme $(README))
 
 # --- Build -----------------------------------------------------------------------
@@ -166,8 +171,7 @@ stems := $(patsubst functions/%/main.go,%,$(subst /cmd/,/,$(wildcard functions/*
 binaries = $(stems:%=build/$(1)/%/bootstrap)
 
 .PHONY: build
-build: preflight ## Every function into build/<arch>/<service>/<function>/bootstrap (ARCH= this machine's, or arm64 for AWS)
-	$(if $(filter $(ARCH),amd64 arm64),,$(error ARCH is "$(ARCH)": Lambda runs amd64 and arm64))
+build: preflight ## Every function into build/<arch>/<service>/<function>/bootstrap, for this machine or for AWS (arm64)
 	@$(SUBMAKE) $(call binaries,$(ARCH))
 
 # $(call inputs,package): makes .local/deps/<target>.d, which lists the files of this
@@ -208,11 +212,11 @@ $(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
 	@go build -o $@ ./localstack/tally
 	$(call inputs,./localstack/tally)
 
-.local/bin/operate: go.mod go.sum .local/stamps/go | preflight
-	@go build -o $@ ./shared/operate
-	$(call inputs,./shared/operate)
+.local/bin/tradewind: go.mod go.sum .local/stamps/go | preflight
+	@go build -o $@ ./shared/cmd/tradewind
+	$(call inputs,./shared/cmd/tradewind)
 
--include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/localstack .local/bin/tally .local/bin/operate $(call binaries,amd64) $(call binaries,arm64))
+-include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/localstack .local/bin/tally .local/bin/tradewind $(call binaries,amd64) $(call binaries,arm64))
 
 # A stamp's text is what must not change, so it is written only when it did.
 stamp = @mkdir -p $(@D); text="$$($(1))"; [[ -f $@ && "$$(<$@)" == "$$text" ]] || echo "$$text" > $@
@@ -231,16 +235,17 @@ FORCE:
 # --- Templates -------------------------------------------------------------------
 
 .PHONY: synth synth-local
-synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/ (STAGE=dev, DISCOVERY=loadbalancer)
+synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/
 	@$(SUBMAKE) cdk.out/aws/manifest.json cdk.out/local/manifest.json
 synth-local: preflight ## Those for the local endpoint only
 	@$(SUBMAKE) cdk.out/local/manifest.json
 
 # The app is run as it is: the CDK's command line is needed to deploy, not to
 # synthesise. The archives in .cache are kept, they are named by their content. At its
-# end the CDK's runtime reports a child that was already waited for: no fault.
+# end the CDK's runtime reports a child that was already waited for, which is no fault and
+# is left out. The shell waits for what a pipe still holds, so no other line is lost.
 synthesise = @echo "synth $(@D)"; mkdir -p $(@D); find $(@D) -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {} +; \
-  CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2> >(grep -v 'waitid: no child processes' >&2)
+  { CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2>&1 >&3 | sed -u '/waitid: no child processes/d' >&2; } 3>&1
 
 cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)", "discovery": "$(DISCOVERY)", "stripeSecretArn": "$(STRIPE_SECRET_ARN)", "mailFrom": "$(MAIL_FROM)", "adminEmail": "$(ADMIN_EMAIL)"}
 cdk.out/aws/manifest.json: .local/bin/infra .local/stamps/stage $(call binaries,arm64)
@@ -266,15 +271,17 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # --- AWS -------------------------------------------------------------------------
 
 CDK := infra/node_modules/.bin/cdk
-stacks = $(if $(STACK),--exclusively $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK)),--all)
+stacks = $(if $(STACK),--exclusively $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK)),$(if $(DRY),,--all))
+# The templates are compared: a comparison by change sets would make some.
+DRY = $(filter 1,$(DRY_RUN))
 
 .PHONY: deploy destroy
-deploy: infra/node_modules/.installed ## To the AWS account of your credentials (STACK=orders for one stack, STAGE=dev)
+deploy: infra/node_modules/.installed ## To the AWS account of your credentials
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) deploy --app cdk.out/aws $(stacks)
-destroy: infra/node_modules/.installed ## Away from there again, asking first (STACK=, STAGE=)
+	@$(CDK) $(if $(DRY),diff --method=template,deploy) --app cdk.out/aws $(stacks)
+destroy: infra/node_modules/.installed ## Away from there again, asking first
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) destroy --app cdk.out/aws $(stacks)
+	@$(if $(DRY),echo "would destroy"; )$(CDK) $(if $(DRY),list,destroy) --app cdk.out/aws $(stacks)
 
 # --- Contracts -------------------------------------------------------------------
 
@@ -335,7 +342,7 @@ check-vulnerabilities: $(GOVULNCHECK)
 # --- Tools -----------------------------------------------------------------------
 
 .PHONY: tools
-tools: preflight ## What the local endpoint (ENDPOINT=ministack or localstack) and deployments need, into .local/tools and infra/node_modules
+tools: preflight ## What the local endpoint and deployments need, into .local/tools and infra/node_modules
 	@$(SUBMAKE) .local/tools/venv/.installed infra/node_modules/.installed \
 	  $(if $(filter localstack,$(ENDPOINT)),.local/tools/localstack/.installed .local/tools/dynamodb/.installed .local/bin/localstack)
 

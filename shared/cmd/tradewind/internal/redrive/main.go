@@ -42,7 +42,8 @@ Examples:
 
 	tradewind redrive --queue inventory --dry-run
 	tradewind redrive --queue inventory --filter cause=event_malformed --edit "sed s/EURO/EUR/"
-	tradewind redrive --queue inventory --filter eventId=evt_01J… --discard --json >> discarded.jsonl`
+	tradewind redrive --queue inventory --filter eventId=evt_01J… --dry-run --json > discarded.jsonl
+	tradewind redrive --queue inventory --filter eventId=evt_01J… --discard`
 }
 
 // Validate refuses flags that contradict each other.

@@ -242,10 +242,11 @@ synth-local: preflight ## Those for the local endpoint only
 
 # The app is run as it is: the CDK's command line is needed to deploy, not to
 # synthesise. The archives in .cache are kept, they are named by their content. At its
-# end the CDK's runtime reports a child that was already waited for, which is no fault and
-# is left out. The shell waits for what a pipe still holds, so no other line is lost.
+# end the CDK's runtime may report a child that was already waited for, which is no fault
+# and is left out: the text and not its line, for it comes without a newline and the reason
+# of a failure may follow on the same line. The shell waits for the end of a pipe.
 synthesise = @echo "synth $(@D)"; mkdir -p $(@D); find $(@D) -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {} +; \
-  { CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2>&1 >&3 | sed -u '/waitid: no child processes/d' >&2; } 3>&1
+  { CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2>&1 >&3 | sed -u 's/Runtime process exited abnormally: waitid: no child processes//' >&2; } 3>&1
 
 cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)", "discovery": "$(DISCOVERY)", "stripeSecretArn": "$(STRIPE_SECRET_ARN)", "mailFrom": "$(MAIL_FROM)", "adminEmail": "$(ADMIN_EMAIL)"}
 cdk.out/aws/manifest.json: .local/bin/infra .local/stamps/stage $(call binaries,arm64)
@@ -271,17 +272,25 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # --- AWS -------------------------------------------------------------------------
 
 CDK := infra/node_modules/.bin/cdk
-stacks = $(if $(STACK),--exclusively $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK)),$(if $(DRY),,--all))
-# The templates are compared: a comparison by change sets would make some.
-DRY = $(filter 1,$(DRY_RUN))
+stack = $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK))
+stacks = $(if $(STACK),--exclusively $(stack),--all)
+
+ifneq ($(DRY_RUN),1)
+deploying = $(CDK) deploy --app cdk.out/aws $(stacks)
+destroying = $(CDK) destroy --app cdk.out/aws $(stacks)
+else
+# Templates are compared: to compare by change sets is to make some.
+deploying = $(CDK) diff --method=template --app cdk.out/aws $(if $(STACK),$(stacks))
+destroying = echo "would destroy" && $(if $(STACK),echo $(stack),$(CDK) list --app cdk.out/aws)
+endif
 
 .PHONY: deploy destroy
 deploy: infra/node_modules/.installed ## To the AWS account of your credentials
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) $(if $(DRY),diff --method=template,deploy) --app cdk.out/aws $(stacks)
+	@$(deploying)
 destroy: infra/node_modules/.installed ## Away from there again, asking first
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(if $(DRY),echo "would destroy"; )$(CDK) $(if $(DRY),list,destroy) --app cdk.out/aws $(stacks)
+	@$(destroying)
 
 # --- Contracts -------------------------------------------------------------------
 

@@ -99,12 +99,15 @@ func report(err error, std command.IO) int {
 		return 0
 	}
 	fmt.Fprintln(std.Progress, "error:", err)
-	if wrong, ok := errors.AsType[*kong.ParseError](err); ok {
-		fmt.Fprintln(std.Progress, takes(wrong.Context))
-		return 2
+	unparsed, ok := errors.AsType[*kong.ParseError](err)
+	if ok {
+		fmt.Fprintln(std.Progress, takes(unparsed.Context))
 	}
 	switch {
-	case errors.As(err, new(*command.UsageError)):
+	case ok, errors.As(err, new(*command.UsageError)):
+		if std.Getenv("MAKELEVEL") != "" {
+			fmt.Fprintln(std.Progress, "in make a flag is a variable: --from is FROM=")
+		}
 		return 2
 	case errors.Is(err, context.Canceled):
 		return 130

@@ -227,6 +227,18 @@ func TestWrongUse(t *testing.T) {
 	}
 }
 
+// TestWrongUseInMake: who uses make knows variables, not flags.
+func TestWrongUseInMake(t *testing.T) {
+	const hint = "in make a flag is a variable: --from is FROM=\n"
+	for level, want := range map[string]bool{"": false, "1": true} {
+		var progress bytes.Buffer
+		std := command.IO{Out: io.Discard, Progress: &progress, Getenv: func(name string) string { return map[string]string{"MAKELEVEL": level}[name] }}
+		if code := run(t.Context(), []string{"replay"}, std); code != 2 || strings.Contains(progress.String(), hint) != want {
+			t.Errorf("at make's level %q it ends with %d: %s", level, code, progress.String())
+		}
+	}
+}
+
 func TestHelp(t *testing.T) {
 	for _, c := range model(t) {
 		code, out, progress := tool(t, &account{}, c.Name, "--help")

@@ -26,7 +26,12 @@ type project struct {
 const stub = `#!/bin/bash
 echo "$(basename "$0") $*" >>"$CALLS"
 case "$(basename "$0") $*" in
-  infra*) [ "$SYNTH" = fails ] || exit 0; echo 'infra: stage "x": the reason' >&2; echo 'waitid: no child processes' >&2; exit 1 ;;
+  infra*)
+    printf 'Runtime process exited abnormally: waitid: no child processes' >&2
+    [ "$SYNTH" = fails ] || exit 0
+    echo 'infra: stage "x": the reason' >&2
+    exit 1
+    ;;
   "go build -o "*) mkdir -p "$(dirname "$3")" && cp "$0" "$3" ;;
 esac
 `
@@ -308,25 +313,32 @@ func TestHandsOver(t *testing.T) {
 
 // TestDeploymentsDryRun: with DRY_RUN=1 the CDK only compares and lists.
 func TestDeploymentsDryRun(t *testing.T) {
-	tests := []struct{ args, begins, ends string }{
-		{"deploy", "cdk deploy ", " --all"},
-		{"deploy DRY_RUN=1", "cdk diff --method=template ", " --app cdk.out/aws"},
-		{"deploy DRY_RUN=1 STACK=orders", "cdk diff --method=template ", " --exclusively tradewind-dev-orders"},
-		{"destroy STAGE=prod", "cdk destroy ", " --all"},
-		{"destroy DRY_RUN=1 STAGE=prod", "cdk list ", " --app cdk.out/aws"},
+	tests := []struct {
+		args         string
+		begins, ends string // of what the CDK is called with; empty: it is not
+		says         string
+	}{
+		{"deploy", "cdk deploy ", " --all", ""},
+		{"deploy DRY_RUN=0 STACK=orders", "cdk deploy ", " --exclusively tradewind-dev-orders", ""},
+		{"deploy DRY_RUN=1", "cdk diff --method=template ", " --app cdk.out/aws", ""},
+		{"deploy DRY_RUN=1 STACK=orders", "cdk diff --method=template ", " --exclusively tradewind-dev-orders", ""},
+		{"destroy STAGE=prod", "cdk destroy ", " --all", ""},
+		{"destroy DRY_RUN=1 STAGE=prod", "cdk list ", " --app cdk.out/aws", "would destroy\n"},
+		{"destroy DRY_RUN=1 STAGE=prod STACK=orders", "", "", "would destroy\ntradewind-prod-orders\n"}, // cdk list names what it depends on, too
 	}
 	p := newProject(t)
 	for _, test := range tests {
 		said, err := p.make(strings.Fields(test.args)...)
 		calls := slices.DeleteFunc(p.calls(), func(call string) bool { return !strings.HasPrefix(call, "cdk ") })
-		if err != nil || len(calls) != 1 || !strings.HasPrefix(calls[0], test.begins) || !strings.HasSuffix(calls[0], test.ends) {
-			t.Errorf("make %s: %v, %s: called %q", test.args, err, said, calls)
+		call := strings.Join(calls, "; ")
+		if err != nil || (test.begins == "") != (call == "") || !strings.HasPrefix(call, test.begins) || !strings.HasSuffix(call, test.ends) || !strings.Contains(said, test.says) {
+			t.Errorf("make %s: %v, %s: called %q", test.args, err, said, call)
 		}
 	}
 }
 
 // TestSynthSaysWhy: the reason of a failed synthesis is there when make ends, each time,
-// although what comes from the CDK is filtered.
+// also on the line of what the CDK's runtime says that is left out.
 func TestSynthSaysWhy(t *testing.T) {
 	p := newProject(t, "SYNTH=fails")
 	for _, name := range []string{"grep", "sed"} {
@@ -339,12 +351,16 @@ func TestSynthSaysWhy(t *testing.T) {
 		if err == nil || strings.Contains(said, "waitid") {
 			t.Errorf("ends with %v and says %s", err, said)
 		}
-		if strings.Contains(said, `infra: stage "x": the reason`+"\n") {
+		if strings.Contains(said, "\n"+`infra: stage "x": the reason`+"\n") {
 			told++
 		}
 	}
 	if told != times {
 		t.Errorf("the reason was told %d times of %d", told, times)
+	}
+	p = newProject(t)
+	if said, err := p.make("cdk.out/local/manifest.json"); err != nil || !strings.HasSuffix(said, "synth cdk.out/local\n") {
+		t.Errorf("all is well, and it ends with %v and says %s", err, said)
 	}
 }
 

@@ -83,11 +83,9 @@ func empty(parsed *kong.Context) error {
 		if given.Flag == nil {
 			continue
 		}
-		switch value := given.Flag.Target; value.Kind() {
-		case reflect.String, reflect.Slice:
-			if value.Len() == 0 {
-				return command.Misused("--%s is empty: give it a value, or leave it out", given.Flag.Name)
-			}
+		value := given.Flag.Target
+		if kind := value.Kind(); (kind == reflect.String || kind == reflect.Slice) && value.Len() == 0 {
+			return command.Misused("--%s is empty: give it a value, or leave it out", given.Flag.Name)
 		}
 	}
 	return nil

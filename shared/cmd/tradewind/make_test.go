@@ -76,7 +76,7 @@ func (p project) write(name, text string) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		p.t.Fatal(err)
 	}
-	if err := os.WriteFile(path, []byte(text), 0o700); err != nil { //nolint:gosec // some are programs
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil { // some are programs
 		p.t.Fatal(err)
 	}
 }

@@ -504,8 +504,8 @@ EVENT TYPE     EVENT ID  SUBJECT  ATTEMPTS  FIRST SEEN            CAUSE
 order.created  evt_1     ord_1    1         2026-11-12T14:00:00Z  invalid: x
 
 orders/consumer: 2 found, 1 discarded, 1 failed
-     1  order.created: invalid: x
      1  -: odd[31m red
+     1  order.created: invalid: x
 failed, and kept: - -: not allowed
 `, "1 messages are still there"},
 		{"for a program", Command{DryRunFlag: dry, JSON: true}, make([]Outcome, 2),

@@ -1,6 +1,7 @@
 package redrive
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -20,8 +21,8 @@ const every = time.Second
 // discarded, else how far it is; and in the end what came of it all.
 type Report struct {
 	queue string
-	*Command
-	command.IO
+	flags *Command
+	std   command.IO
 
 	shown     time.Time
 	rows      *tabwriter.Writer
@@ -35,7 +36,7 @@ type Report struct {
 
 // NewReport returns the report of a command on a queue.
 func NewReport(queue string, c *Command, std command.IO) *Report {
-	return &Report{queue: queue, Command: c, IO: std, groups: map[string]int{}}
+	return &Report{queue: queue, flags: c, std: std, groups: map[string]int{}}
 }
 
 // Seen is a Run's Seen.
@@ -54,19 +55,19 @@ func (r *Report) Seen(l Letter, o Outcome) {
 		r.failures = append(r.failures, fmt.Sprintf("%s %s: %s", cell(n.EventType), cell(n.EventID), cell(o.Err.Error())))
 	}
 	switch {
-	case r.DryRun, o.Discarded:
+	case r.flags.DryRun, o.Discarded:
 		r.list(l)
-	case time.Since(r.shown) >= every:
+	case !r.flags.Discard && time.Since(r.shown) >= every:
 		r.shown = time.Now()
-		fmt.Fprintf(r.Progress, "%s: %d sent back so far\n", r.queue, r.sent)
+		fmt.Fprintf(r.std.Progress, "%s: %d sent back so far\n", r.queue, r.sent)
 	}
 }
 
 // list writes a message to the list.
 func (r *Report) list(l Letter) {
 	n := l.Note
-	if r.JSON {
-		_ = json.NewEncoder(r.Out).Encode(object{r.queue, n.EventType, n.EventID, n.Subject, n.Attempts, n.FirstSeen.UTC(), n.Cause, l.Body})
+	if r.flags.JSON {
+		_ = json.NewEncoder(r.std.Out).Encode(object{r.queue, n.EventType, n.EventID, n.Subject, n.Attempts, n.FirstSeen.UTC(), n.Cause, l.Body})
 		return
 	}
 	r.row(n.EventType, n.EventID, n.Subject, tries(n.Attempts), n.FirstSeen.UTC().Format("2006-01-02T15:04:05Z"), n.Cause)
@@ -86,8 +87,8 @@ type object struct {
 
 func (r *Report) row(cells ...string) {
 	if r.rows == nil {
-		fmt.Fprintf(r.Out, "%s\n", r.queue)
-		r.rows = tabwriter.NewWriter(r.Out, 0, 0, 2, ' ', 0)
+		fmt.Fprintf(r.std.Out, "%s\n", r.queue)
+		r.rows = tabwriter.NewWriter(r.std.Out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(r.rows, "EVENT TYPE\tEVENT ID\tSUBJECT\tATTEMPTS\tFIRST SEEN\tCAUSE")
 	}
 	for i, c := range cells {
@@ -106,9 +107,9 @@ func tries(n int) string {
 // End writes what came of it, and returns an error if a message is still there that
 // should not be.
 func (r *Report) End() error {
-	out := r.Out
-	if r.JSON { // what is written there is for a program
-		out = r.Progress
+	out := r.std.Out
+	if r.flags.JSON { // what is written there is for a program
+		out = r.std.Progress
 	}
 	if r.rows != nil {
 		r.rows.Flush()
@@ -116,14 +117,15 @@ func (r *Report) End() error {
 	}
 	fmt.Fprintf(out, "%s: %d found", r.queue, r.found)
 	switch {
-	case r.DryRun:
-	case r.Discard:
+	case r.flags.DryRun:
+	case r.flags.Discard:
 		fmt.Fprintf(out, ", %d discarded, %d failed", r.discarded, len(r.failures))
 	default:
 		fmt.Fprintf(out, ", %d sent back, %d came back, %d failed", r.sent, r.back, len(r.failures))
 	}
 	fmt.Fprintln(out)
-	for _, group := range slices.SortedFunc(maps.Keys(r.groups), func(a, b string) int { return r.groups[b] - r.groups[a] }) {
+	byNumber := func(a, b string) int { return cmp.Or(r.groups[b]-r.groups[a], strings.Compare(a, b)) }
+	for _, group := range slices.SortedFunc(maps.Keys(r.groups), byNumber) {
 		fmt.Fprintf(out, "%6d  %s\n", r.groups[group], group)
 	}
 	for _, failure := range r.failures {

@@ -247,6 +247,7 @@ func TestSeveralCommands(t *testing.T) {
 		"replay synth FROM=2h DRY_RUN=1": "make synth has no DRY_RUN, and would really be done",
 		"synth replay FROM=2h DRY_RUN=1": "make synth has no DRY_RUN, and would really be done",
 		"replay FROM=2h repaly":          "make has no command repaly; did you mean replay?",
+		"replay FROM=2h .*":              "make has no command .*",
 		"clean synth STACK=orders":       "make clean synth has no STACK; did you mean STAGE? it takes STAGE ",
 		"clean synth STAGE=dev":          "",
 		"test-unit build/amd64/x ARCH=x": `ARCH is "x"`,

@@ -248,8 +248,10 @@ func TestSeveralCommands(t *testing.T) {
 		"synth replay FROM=2h DRY_RUN=1": "make synth has no DRY_RUN, and would really be done",
 		"replay FROM=2h repaly":          "make has no command repaly; did you mean replay?",
 		"replay FROM=2h .*":              "make has no command .*",
-		"clean synth STACK=orders":       "make clean synth has no STACK; did you mean STAGE? it takes STAGE ",
+		"clean synth STACK=orders":       "make clean synth has no STACK; it takes STAGE ",
 		"clean synth STAGE=dev":          "",
+		"replay FOO=1":                   "make replay has no FOO; it takes FROM ", // and is nothing like it
+		"replay EVNET=order.created":     "make replay has no EVNET; did you mean EVENT? it takes FROM ",
 		"test-unit build/amd64/x ARCH=x": `ARCH is "x"`,
 	}
 	p := newProject(t)

@@ -9,6 +9,15 @@ SHELL := bash
 .SUFFIXES:
 MAKEFLAGS += --no-print-directory
 
+# Nothing is done with a variable that a command does not know, or with a value that it
+# cannot have: .ci/variables has the tables.
+quote = '$(subst ','\'',$(1))'
+GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(firstword $(origin $(name)))),$(call quote,$(name)=$(value $(name)))))
+GOALS := $(foreach goal,$(or $(MAKECMDGOALS),$(.DEFAULT_GOAL)),$(call quote,$(goal)))
+ifneq ($(shell .ci/variables check $(GIVEN) -- $(GOALS)),ok)
+$(error nothing was done; make alone lists the commands and their variables)
+endif
+
 BEGAN := $(shell date +%s)
 GO := $(shell go env GOVERSION GOARCH 2>/dev/null)
 HOST := $(word 2,$(GO))
@@ -25,7 +34,6 @@ TEST_PORT ?= 4570
 # $(LOCALSTACK)/compose.yaml.
 ENDPOINT ?=
 ENDPOINTS := ministack localstack localstack-image
-$(if $(filter-out $(ENDPOINTS),$(ENDPOINT))$(word 2,$(ENDPOINT)),$(error ENDPOINT is "$(ENDPOINT)": it is one of $(ENDPOINTS)))
 ONE := $(or $(ENDPOINT),ministack)
 
 MINISTACK := localstack/internal/endpoint/ministack
@@ -45,7 +53,7 @@ SUBMAKE = PREFLIGHT=done $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2)
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@.ci/variables help $(firstword $(MAKEFILE_LIST))
 
 .PHONY: preflight preflight-test
 preflight:
@@ -59,7 +67,7 @@ preflight-test:
 ALONE := env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL
 
 .PHONY: run
-run: preflight ## The platform on this machine, with one order placed (ONESHOT=1 ends then, PORT=4566, DISCOVERY=loadbalancer, registry or dns, ENDPOINT=ministack or localstack)
+run: preflight ## The platform on this machine, with one order placed
 	@$(ALONE) go run ./localstack/cmd/up -port $(PORT) -endpoint $(ONE) -discovery $(DISCOVERY) $(if $(filter 1,$(ONESHOT)),-oneshot)
 
 TALLY := .local/bin/tally
@@ -77,7 +85,7 @@ export GORACE := atexit_sleep_ms=10
 # second to answer another, which a machine with other work may miss: make -j1 test runs
 # one after the other, and so does CI. What several need is made before, by one.
 .PHONY: test $(PARTS:%=test-%) $(ENDPOINTS:%=test-%) test-conformance
-test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints (ENDPOINT= one of them)
+test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints
 	@rm -rf .local/results
 	@$(SUBMAKE) $(TALLY)
 	@endpoints="$(ENDPOINT)"; lack=; \
@@ -133,25 +141,23 @@ test-localstack test-localstack-image: $(TALLY) | preflight-test
 
 # --- Operate ---------------------------------------------------------------------
 
-# On AWS where a stage is named, here otherwise. What to do reaches the program as
-# make passes on its own variables, in the environment; a $ in it is written $$.
+# Commands of tradewind, which gets their variables as flags. Without STAGE= they work on
+# the run on this machine.
 OPERATE := redrive replay reconcile
 .PHONY: $(OPERATE)
-$(OPERATE): export TRADEWIND_STAGE = $(if $(filter command environment,$(origin STAGE)),$(STAGE))
-redrive: .local/bin/operate ## Dead letters back to where they should have been processed (QUEUE=inventory, FILTER=cause=…, EDIT=command, DRY_RUN=1 lists, STAGE= on AWS)
-	@.local/bin/operate redrive
-replay: .local/bin/operate ## Archived events to consumers once more (FROM=2h or a time, TO=, EVENT=order.created, CONSUMER=inventory, STAGE= on AWS)
-	@.local/bin/operate replay
-reconcile: .local/bin/operate ## Events onto the bus once more from the outboxes, where it may have lost some (SERVICE=orders or all, FROM=2h or a time, TO=, DRY_RUN=1 counts, STAGE= on AWS)
-	@.local/bin/operate reconcile
+redrive: ## Dead letters back to where they should have been processed, or discarded
+replay: ## Archived events to consumers once more
+reconcile: ## Events onto the bus once more from the outboxes, where it may have lost some
+$(OPERATE): .local/bin/tradewind
+	@.ci/variables run $@
 
 .PHONY: bench
-bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)
+bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/tools/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
 
 .PHONY: slow
-slow: preflight ## What becomes of orders while the catalog is slow, as a plot (README=localstack/tools/slow/README.md writes its page)
+slow: preflight ## What becomes of orders while the catalog is slow, as a plot
 	@$(ALONE) go run ./localstack/cmd/up -port $(TEST_PORT) -dir .local/slow -- go run ./localstack/tools/slow $(if $(README),-readme $(README))
 
 # --- Build -----------------------------------------------------------------------
@@ -168,8 +174,7 @@ stems := $(patsubst functions/%/main.go,%,$(subst /cmd/,/,$(wildcard functions/*
 binaries = $(stems:%=build/$(1)/%/bootstrap)
 
 .PHONY: build
-build: preflight ## Every function into build/<arch>/<service>/<function>/bootstrap (ARCH= this machine's, or arm64 for AWS)
-	$(if $(filter $(ARCH),amd64 arm64),,$(error ARCH is "$(ARCH)": Lambda runs amd64 and arm64))
+build: preflight ## Every function into build/<arch>/<service>/<function>/bootstrap, for this machine or for AWS (arm64)
 	@$(SUBMAKE) $(call binaries,$(ARCH))
 
 # $(call inputs,package): makes .local/deps/<target>.d, which lists the files of this
@@ -210,11 +215,11 @@ $(foreach arch,amd64 arm64,$(eval $(call lambda,$(arch))))
 	@go build -o $@ ./localstack/tools/tally
 	$(call inputs,./localstack/tools/tally)
 
-.local/bin/operate: go.mod go.sum .local/stamps/go | preflight
-	@go build -o $@ ./shared/operate
-	$(call inputs,./shared/operate)
+.local/bin/tradewind: go.mod go.sum .local/stamps/go | preflight
+	@go build -o $@ ./shared/cmd/tradewind
+	$(call inputs,./shared/cmd/tradewind)
 
--include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/localstack .local/bin/tally .local/bin/operate $(call binaries,amd64) $(call binaries,arm64))
+-include $(patsubst %,.local/deps/%.d,.local/bin/bare .local/bin/infra .local/bin/localstack .local/bin/tally .local/bin/tradewind $(call binaries,amd64) $(call binaries,arm64))
 
 # A stamp's text is what must not change, so it is written only when it did.
 stamp = @mkdir -p $(@D); text="$$($(1))"; [[ -f $@ && "$$(<$@)" == "$$text" ]] || echo "$$text" > $@
@@ -233,16 +238,18 @@ FORCE:
 # --- Templates -------------------------------------------------------------------
 
 .PHONY: synth synth-local
-synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/ (STAGE=dev, DISCOVERY=loadbalancer)
+synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/
 	@$(SUBMAKE) cdk.out/aws/manifest.json cdk.out/local/manifest.json
 synth-local: preflight ## Those for the local endpoint only
 	@$(SUBMAKE) cdk.out/local/manifest.json
 
 # The app is run as it is: the CDK's command line is needed to deploy, not to
 # synthesise. The archives in .cache are kept, they are named by their content. At its
-# end the CDK's runtime reports a child that was already waited for: no fault.
+# end the CDK's runtime may report a child that was already waited for, which is no fault
+# and is left out: the text and not its line, for it comes without a newline and the reason
+# of a failure may follow on the same line. The shell waits for the end of a pipe.
 synthesise = @echo "synth $(@D)"; mkdir -p $(@D); find $(@D) -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {} +; \
-  CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2> >(grep -v 'waitid: no child processes' >&2)
+  { CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2>&1 >&3 | sed -u 's/Runtime process exited abnormally: waitid: no child processes//' >&2; } 3>&1
 
 cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)", "discovery": "$(DISCOVERY)", "stripeSecretArn": "$(STRIPE_SECRET_ARN)", "mailFrom": "$(MAIL_FROM)", "adminEmail": "$(ADMIN_EMAIL)"}
 cdk.out/aws/manifest.json: .local/bin/infra .local/stamps/stage $(call binaries,arm64)
@@ -270,19 +277,27 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 # The CDK fails where it must ask and there is no terminal. APPROVE=never skips the
 # questions, that before a stack is removed included, which every other value asks.
 APPROVE ?= broadening
-APPROVALS := never any-change broadening
-$(if $(filter-out 1,$(words $(APPROVE)))$(filter-out $(APPROVALS),$(APPROVE)),$(error APPROVE is "$(APPROVE)": it is one of $(APPROVALS)))
 
 CDK := infra/node_modules/.bin/cdk
-stacks = $(if $(STACK),--exclusively $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK)),--all)
+stack = $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK))
+stacks = $(if $(STACK),--exclusively $(stack),--all)
+
+ifneq ($(DRY_RUN),1)
+deploying = $(CDK) deploy --app cdk.out/aws --require-approval $(APPROVE) $(stacks)
+destroying = $(CDK) destroy --app cdk.out/aws $(if $(filter never,$(APPROVE)),--force) $(stacks)
+else
+# Templates are compared: to compare by change sets is to make some.
+deploying = $(CDK) diff --method=template --app cdk.out/aws $(if $(STACK),$(stacks))
+destroying = echo "would destroy" && $(if $(STACK),echo $(stack),$(CDK) list --app cdk.out/aws)
+endif
 
 .PHONY: deploy destroy
-deploy: infra/node_modules/.installed ## To the AWS account of your credentials (STACK=orders for one stack, STAGE=dev, APPROVE=broadening, any-change or never: which changes to ask about)
+deploy: infra/node_modules/.installed ## To the AWS account of your credentials
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) deploy --app cdk.out/aws --require-approval $(APPROVE) $(stacks)
-destroy: infra/node_modules/.installed ## Away from there again, asking first (STACK=, STAGE=, APPROVE=never does not ask)
+	@$(deploying)
+destroy: infra/node_modules/.installed ## Away from there again, asking first
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) destroy --app cdk.out/aws $(if $(filter never,$(APPROVE)),--force) $(stacks)
+	@$(destroying)
 
 # --- Contracts -------------------------------------------------------------------
 
@@ -343,7 +358,7 @@ check-vulnerabilities: $(GOVULNCHECK)
 # --- Tools -----------------------------------------------------------------------
 
 .PHONY: tools
-tools: preflight ## What the local endpoint (ENDPOINT=ministack or localstack) and deployments need, into .local/tools and infra/node_modules
+tools: preflight ## What the local endpoint and deployments need, into .local/tools and infra/node_modules
 	@$(SUBMAKE) .local/tools/venv/.installed infra/node_modules/.installed \
 	  $(if $(filter localstack,$(ENDPOINT)),.local/tools/localstack/.installed .local/tools/dynamodb/.installed .local/bin/localstack)
 

@@ -58,6 +58,9 @@ func TestLayersCatch(t *testing.T) {
 		"the kit in a contract":          {"events/orders shared/apperr", "contracts need the standard library only"},
 		"a service in the kit":           {"shared/outbox functions/orders", "nothing of the services"},
 		"a service's events in the kit":  {"shared/outbox events/orders", "shared/outbox imports events/orders"},
+		"events in a tool":               {"shared/cmd/tradewind/internal/replay events/orders shared/relay github.com/x/y net/http", ""},
+		"a function in a tool":           {"shared/cmd/tradewind/internal/replay functions/orders", "by names, HTTP, events and AWS's APIs"},
+		"the endpoint in a tool":         {"shared/cmd/tradewind localstack/storm", "by names, HTTP, events and AWS's APIs"},
 		"HTTP in apperr":                 {"shared/apperr net/http", "as clean as the domain"},
 		"the kit in apperr":              {"shared/apperr shared/logs", "as clean as the domain"},
 		"the contracts in infra":         {"infra/stacks events/contracts", ""},
@@ -74,7 +77,7 @@ func TestLayersCatch(t *testing.T) {
 		"a new folder at the top":        {"tools/lint fmt", "tools/lint is in no layer"},
 	}
 	// One package in every layer, so that none counts as empty.
-	base := []string{"events", "shared/apperr", "shared/logs", "functions/orders", "functions/orders/internal/dynamo", "functions/orders/cmd/api", "functions/orders/orderstest", "functions/sagatest", "infra", "localstack/storm"}
+	base := []string{"events", "shared/apperr", "shared/cmd/tradewind", "shared/logs", "functions/orders", "functions/orders/internal/dynamo", "functions/orders/cmd/api", "functions/orders/orderstest", "functions/sagatest", "infra", "localstack/storm"}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := graph(append(slices.Clone(base), test.line)...).Check(layers)

@@ -50,6 +50,12 @@ var layers = []Layer{
 		Reason:      "the domain imports apperr, so it stays as clean as the domain",
 	},
 	{
+		From:    "shared/cmd/...",
+		Project: []string{"shared/...", "events/..."},
+		Others:  true,
+		Reason:  "a tool works on what is deployed, by names, HTTP, events and AWS's APIs: it contains no function, no stack and no endpoint",
+	},
+	{
 		From:    "shared/...",
 		Project: []string{"shared/...", "events"},
 		Others:  true,
@@ -139,6 +145,16 @@ var bans = []Ban{
 		From:   "functions/...",
 		To:     "github.com/getkin/kin-openapi/...",
 		Reason: "documents are checked in tests: importing a schema validator makes every cold start longer",
+	},
+	{
+		From:   "shared/cmd/...",
+		To:     "github.com/aws/aws-cdk-go/...",
+		Reason: "a tool runs the CDK's command line: to link the CDK takes minutes, and to use it starts Node",
+	},
+	{
+		From:   "functions/...",
+		To:     "github.com/alecthomas/kong",
+		Reason: "a function has no command line: its configuration is its environment, by shared/env",
 	},
 	{
 		From:   "functions/...",

@@ -87,10 +87,18 @@ func NewApp(props awscdk.AppProps) awscdk.App {
 // stageName leaves room for the longest name made from it, a target group's.
 var stageName = regexp.MustCompile(`^[a-z][a-z0-9]{0,7}$`)
 
+// taken are names that no stage on AWS can have: its private zone would hide ec2.internal
+// or compute.internal, where AWS has the names of instances, and local is the stage of
+// the local endpoint.
+var taken = []string{"ec2", "compute", "local"}
+
 // Build adds a whole stage to the app.
 func Build(app awscdk.App, c Config) error {
 	if !stageName.MatchString(c.Stage) {
 		return fmt.Errorf("stage %q: a letter, then at most 7 letters or digits, all lower case", c.Stage)
+	}
+	if !c.Local && slices.Contains(taken, c.Stage) {
+		return fmt.Errorf("stage %q: no stage on AWS can be one of %q", c.Stage, taken)
 	}
 	if c.Arch != "arm64" && c.Arch != "amd64" {
 		return fmt.Errorf("arch %q: Lambda runs arm64 and amd64", c.Arch)

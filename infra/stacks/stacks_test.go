@@ -185,6 +185,9 @@ func TestConfig(t *testing.T) {
 	tests := map[string]Config{
 		"a stage's name is too long for a target group": {Stage: "production1", Arch: "arm64"},
 		"a stage's name is not a DNS label":             {Stage: "Dev", Arch: "arm64"},
+		"a stage's zone hides AWS's own, in us-east-1":  {Stage: "ec2", Arch: "arm64"},
+		"a stage's zone hides AWS's own, elsewhere":     {Stage: "compute", Arch: "arm64"},
+		"a stage on AWS is that of the local endpoint":  {Stage: "local", Arch: "arm64"},
 		"Lambda does not run it":                        {Stage: "dev", Arch: "riscv64"},
 		"there is no such way of discovery":             {Stage: "dev", Arch: "arm64", Discovery: "consul"},
 	}

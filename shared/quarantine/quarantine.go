@@ -5,8 +5,8 @@
 // It exists because a queue by itself moves a message only after all its
 // deliveries, also where the first has shown that no other can end better, and does
 // not know the reason. Relays and consumers note the same attributes, so that one
-// tool (command redrive, below this package) lists what stands in any of these
-// queues and sends it back.
+// command (tradewind redrive) lists what stands in any of these queues and sends it
+// back.
 //
 // Callers must keep: a message is acknowledged only after Put has returned nil. A
 // function that is killed between the two leaves a second copy, which the consumers'

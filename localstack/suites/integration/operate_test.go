@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -28,7 +27,7 @@ import (
 	"tradewind/localstack/internal/endpoint"
 )
 
-// operator is somebody with the operator's tool at hand.
+// operator has the command-line tool at hand.
 type operator struct {
 	*platform
 	tool string
@@ -37,30 +36,29 @@ type operator struct {
 
 func newOperator(t *testing.T, p *platform) operator {
 	t.Helper()
-	tool := filepath.Join(t.TempDir(), "operate")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", tool, "tradewind/shared/operate").CombinedOutput(); err != nil {
-		t.Fatalf("build the operator's tool: %v\n%s", err, out)
+	tool := filepath.Join(t.TempDir(), "tradewind")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", tool, "tradewind/shared/cmd/tradewind").CombinedOutput(); err != nil {
+		t.Fatalf("build the tool: %v\n%s", err, out)
 	}
 	return operator{p, tool, endpoint.AWS(p.outputs.Endpoint, p.outputs.Region)}
 }
 
-// run runs the tool as make does, and returns what it says.
-func (o operator) run(t *testing.T, command string, env ...string) (string, error) {
+// run runs the tool and returns what it says.
+func (o operator) run(t *testing.T, command string, flags ...string) (string, error) {
 	t.Helper()
 	var out, complaint bytes.Buffer
-	cmd := exec.CommandContext(within(t, soon), o.tool, command)
-	cmd.Env = append(os.Environ(), env...)
+	cmd := exec.CommandContext(within(t, soon), o.tool, append([]string{command}, flags...)...)
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	if err := cmd.Run(); err != nil {
-		return out.String(), fmt.Errorf("%s %s: %w\n%s%s", command, env, err, out.String(), complaint.String())
+		return out.String(), fmt.Errorf("%s %s: %w\n%s%s", command, flags, err, out.String(), complaint.String())
 	}
 	return out.String(), nil
 }
 
 // does runs the tool and wants it to succeed.
-func (o operator) does(t *testing.T, command string, env ...string) string {
+func (o operator) does(t *testing.T, command string, flags ...string) string {
 	t.Helper()
-	out, err := o.run(t, command, env...)
+	out, err := o.run(t, command, flags...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,14 +175,14 @@ func poison(t *testing.T, o operator) {
 	o.quarantined(t, bad) // listing takes nothing away
 
 	// Sent back as they are, they are put away again, once each.
-	if _, err := o.run(t, "redrive", "QUEUE=inventory/consumer", "FILTER=type=product.*"); err != nil && !strings.Contains(err.Error(), "still there") {
+	if _, err := o.run(t, "redrive", "--queue=inventory/consumer", "--filter=type=product.*"); err != nil && !strings.Contains(err.Error(), "still there") {
 		t.Error(err)
 	}
 	o.quiet(t)
 	o.quarantined(t, bad)
 
-	mend := `EDIT=sed 's/"productId": *\["\([^"]*\)"\]/"productId":"\1"/'`
-	out := o.does(t, "redrive", "QUEUE=inventory/consumer", mend)
+	mend := `--edit=sed 's/"productId": *\["\([^"]*\)"\]/"productId":"\1"/'`
+	out := o.does(t, "redrive", "--queue=inventory/consumer", mend)
 	var found, sent int
 	if _, err := fmt.Sscanf(out, "inventory/consumer: %d found, %d sent back, 0 came back, 0 failed\n", &found, &sent); err != nil || found < len(bad) || sent != found {
 		t.Errorf("said %s", out)
@@ -207,7 +205,7 @@ func poison(t *testing.T, o operator) {
 func (o operator) quarantined(t *testing.T, want map[string]bool) {
 	t.Helper()
 	const twice = 5
-	listed := o.does(t, "redrive", "QUEUE=inventory/consumer", "DRY_RUN=1")
+	listed := o.does(t, "redrive", "--queue=inventory/consumer", "--dry-run")
 	copies, n := map[string]int{}, 0
 	for line := range strings.Lines(listed) {
 		fields := strings.Fields(line)

@@ -100,8 +100,8 @@ func reconciled(t *testing.T, o operator) {
 	t.Logf("%d events in the outboxes; the bus got %d, lost %d, throttled %d, and killed %d relays; %d were missing",
 		len(outbox), len(bad.Events(badbus.Pass)), len(lost), len(bad.Events(badbus.Refuse)), killed, len(missing))
 
-	window := []string{"SERVICE=all", "FROM=" + began.UTC().Format(time.RFC3339Nano)}
-	counted := o.does(t, "reconcile", append(window, "DRY_RUN=1")...)
+	window := []string{"--service=all", "--from=" + began.UTC().Format(time.RFC3339Nano)}
+	counted := o.does(t, "reconcile", append(window, "--dry-run")...)
 	if !strings.Contains(counted, "orders, ") || !strings.Contains(counted, "  order.created\n") || strings.Contains(counted, "published") {
 		t.Errorf("counted:\n%s", counted)
 	}

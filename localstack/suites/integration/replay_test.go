@@ -133,7 +133,7 @@ func replayed(t *testing.T, o operator, since time.Time, live *projection) {
 		t.Fatal("there is news, and the day is over")
 	}
 
-	out := o.does(t, "replay", "FROM="+since.UTC().Format(time.RFC3339))
+	out := o.does(t, "replay", "--from="+since.UTC().Format(time.RFC3339))
 	if !strings.Contains(out, ": completed after") || !strings.Contains(out, "\n  history: order.confirmed\n") || !strings.Contains(out, "\n  inventory: ") {
 		t.Errorf("said %s", out)
 	}
@@ -165,15 +165,19 @@ func replayed(t *testing.T, o operator, since time.Time, live *projection) {
 // reaches replays to one consumer, and to nobody else.
 func reaches(t *testing.T, o operator, since time.Time) {
 	meant, other := o.project(t, "meant"), o.project(t, "other")
-	from := "FROM=" + since.UTC().Format(time.RFC3339)
-	o.does(t, "replay", from, "CONSUMER=meant")
+	from := "--from=" + since.UTC().Format(time.RFC3339)
+	o.does(t, "replay", from, "--consumer=meant", "--dry-run")
+	if meant.catchUp(t); meant.got > 0 {
+		t.Fatal("a dry run has replayed")
+	}
+	o.does(t, "replay", from, "--consumer=meant")
 	meant.catchUp(t)
 	other.catchUp(t)
 	if meant.got == 0 || other.got > 0 {
 		t.Errorf("%d messages arrived where they were to go, %d elsewhere", meant.got, other.got)
 	}
 	for _, wrong := range [][]string{
-		{from, "CONSUMER=meant", "EVENT=product.created"}, {from, "CONSUMER=nobody"}, {"FROM=2020-01-01T00:00:00Z"}, {},
+		{from, "--consumer=meant", "--event=product.created"}, {from, "--consumer=nobody"}, {"--from=2020-01-01T00:00:00Z"}, {},
 	} {
 		if out, err := o.run(t, "replay", wrong...); err == nil {
 			t.Errorf("%v was taken: %s", wrong, out)

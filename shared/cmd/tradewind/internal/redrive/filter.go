@@ -22,26 +22,23 @@ var keys = map[string]func(Letter) string{
 	"eventId": func(l Letter) string { return l.Note.EventID },
 }
 
-// ParseFilter reads a filter such as "type=order.*,cause=event_malformed": in each
-// value a * stands for any text; a cause need only hold its value.
-func ParseFilter(text string) (Filter, error) {
-	var f Filter
-	for part := range strings.SplitSeq(text, ",") {
-		if part == "" {
-			continue
-		}
+// UnmarshalText reads a filter such as "type=order.*,cause=event_malformed": in each
+// value a * stands for any text; a cause need only contain its value.
+func (f *Filter) UnmarshalText(text []byte) error {
+	*f = nil
+	for part := range strings.SplitSeq(string(text), ",") {
 		key, value, ok := strings.Cut(part, "=")
-		of := keys[strings.TrimSpace(key)]
-		if !ok || of == nil {
-			return nil, fmt.Errorf("FILTER=%s: %q is none of type=, cause=, subject= and eventId=", text, part)
+		of := keys[key]
+		if !ok || of == nil || value == "" {
+			return fmt.Errorf("%q is not a term: give type=, cause=, subject= or eventId= and a value, with commas between terms", part)
 		}
 		if key == "cause" {
 			value = "*" + value + "*"
 		}
 		pattern := strings.ReplaceAll(regexp.QuoteMeta(value), `\*`, ".*")
-		f = append(f, term{of, regexp.MustCompile("(?s)^" + pattern + "$")})
+		*f = append(*f, term{of, regexp.MustCompile("(?s)^" + pattern + "$")})
 	}
-	return f, nil
+	return nil
 }
 
 // Match reports whether a letter is meant.

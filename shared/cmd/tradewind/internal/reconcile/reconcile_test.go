@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
 
-	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/cmd/tradewind/internal/stage"
 	"tradewind/shared/outbox"
 	"tradewind/shared/relay"
 	"tradewind/shared/table"

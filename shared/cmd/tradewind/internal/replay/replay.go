@@ -29,7 +29,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 
-	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/cmd/tradewind/internal/command"
+	"tradewind/shared/cmd/tradewind/internal/stage"
 	"tradewind/shared/replayrule"
 )
 
@@ -85,12 +86,9 @@ type Result struct {
 // Do replays, and waits until it is done. When ctx ends it cancels the replay, and
 // waits for that.
 func (r *Replay) Do(ctx context.Context, consumers []Consumer) (Result, error) {
-	archive, err := r.Bus.DescribeArchive(ctx, &eventbridge.DescribeArchiveInput{ArchiveName: &r.BusName})
+	archive, err := r.archive(ctx)
 	if err != nil {
-		return Result{}, fmt.Errorf("look at archive %s: %w", r.BusName, err)
-	}
-	if kept := time.Duration(aws.ToInt32(archive.RetentionDays)) * 24 * time.Hour; kept > 0 && time.Since(r.Window.From) > kept {
-		return Result{}, fmt.Errorf("archive %s keeps events for %d days, and FROM=%s is before that", r.BusName, *archive.RetentionDays, r.Window.From.Format(time.RFC3339))
+		return Result{}, err
 	}
 	for _, c := range consumers {
 		r.sweep(ctx, c.Service)
@@ -133,12 +131,47 @@ func (r *Replay) Do(ctx context.Context, consumers []Consumer) (Result, error) {
 	return result, err
 }
 
+// archive returns the archive, and an error if it does not keep events for so long.
+func (r *Replay) archive(ctx context.Context) (*eventbridge.DescribeArchiveOutput, error) {
+	archive, err := r.Bus.DescribeArchive(ctx, &eventbridge.DescribeArchiveInput{ArchiveName: &r.BusName})
+	if err != nil {
+		return nil, fmt.Errorf("look at archive %s: %w", r.BusName, err)
+	}
+	if kept := time.Duration(aws.ToInt32(archive.RetentionDays)) * 24 * time.Hour; kept > 0 && time.Since(r.Window.From) > kept {
+		return nil, command.Misused("archive %s keeps events for %d days, and --from=%s is before that", r.BusName, *archive.RetentionDays, r.Window.From.Format(time.RFC3339))
+	}
+	return archive, nil
+}
+
+// Preview says what a replay would do.
+type Preview struct {
+	Events int64               // in the archive, of all times
+	Rules  map[string]string   // service to the standing rule that would be copied
+	To     map[string][]string // service to the events it would get
+}
+
+// Preview looks at what Do would do, and changes nothing. EventBridge does not tell how
+// many events a window holds.
+func (r *Replay) Preview(ctx context.Context, consumers []Consumer) (Preview, error) {
+	archive, err := r.archive(ctx)
+	if err != nil {
+		return Preview{}, err
+	}
+	plans, err := r.plan(ctx, consumers)
+	p := Preview{Events: archive.EventCount, Rules: map[string]string{}, To: map[string][]string{}}
+	for _, plan := range plans {
+		p.Rules[plan.service], p.To[plan.service] = plan.standing, plan.types
+	}
+	return p, err
+}
+
 // plan is a rule to be made.
 type plan struct {
-	service string
-	types   []string
-	pattern map[string]any
-	targets []types.Target
+	service  string
+	standing string // the rule it is a copy of
+	types    []string
+	pattern  map[string]any
+	targets  []types.Target
 }
 
 // plan returns the rules for the consumers, and an error when there are none: somebody
@@ -164,11 +197,11 @@ func (r *Replay) plan(ctx context.Context, consumers []Consumer) ([]plan, error)
 	}
 	for _, event := range r.Events {
 		if !slices.ContainsFunc(plans, func(p plan) bool { return slices.Contains(p.types, event) }) {
-			return nil, fmt.Errorf("nobody meant takes EVENT=%s: %s", event, listed(taken))
+			return nil, command.Misused("--event=%s: none of these consumers takes it: %s", event, listed(taken))
 		}
 	}
 	if len(plans) == 0 {
-		return nil, errors.New("nobody meant takes any events")
+		return nil, command.Misused("none of these consumers takes any events")
 	}
 	return plans, nil
 }
@@ -187,7 +220,7 @@ func (r *Replay) copy(ctx context.Context, c Consumer) (plan, error) {
 	if err != nil {
 		return plan{}, err
 	}
-	p := plan{service: c.Service}
+	p := plan{service: c.Service, standing: standing[0]}
 	if err := json.Unmarshal([]byte(aws.ToString(rule.EventPattern)), &p.pattern); err != nil {
 		return plan{}, fmt.Errorf("pattern of rule %s: %w", standing[0], err)
 	}

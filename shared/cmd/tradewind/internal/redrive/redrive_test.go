@@ -21,6 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/google/go-cmp/cmp"
 
+	"tradewind/shared/cmd/tradewind/internal/command"
 	"tradewind/shared/quarantine"
 	"tradewind/shared/relay"
 )
@@ -39,16 +40,27 @@ func filled(n int) *queue {
 	return q
 }
 
+func filter(t *testing.T, text string) Filter {
+	t.Helper()
+	var f Filter
+	if err := f.UnmarshalText([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // outcomes collects what a run tells.
 type outcomes struct {
-	sent, back, kept int
-	errs             []error
+	sent, discarded, back, kept int
+	errs                        []error
 }
 
 func (o *outcomes) seen(_ Letter, of Outcome) {
 	switch {
 	case of.Sent:
 		o.sent++
+	case of.Discarded:
+		o.discarded++
 	case of.Back:
 		o.back++
 	case of.Err != nil:
@@ -105,7 +117,6 @@ func TestFilter(t *testing.T) {
 		"c": {Note: quarantine.Note{EventType: "product.created", Cause: "invalid: event_unknown", Subject: "prd_1", EventID: "evt_3"}},
 	}
 	tests := map[string]string{ // filter to the letters it picks
-		"":                                "abc",
 		"type=order.created":              "a",
 		"type=order.*":                    "ab",
 		"type=order":                      "",
@@ -118,10 +129,7 @@ func TestFilter(t *testing.T) {
 		"type=*.created,cause=no(t)found": "",
 	}
 	for text, want := range tests {
-		f, err := ParseFilter(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		f := filter(t, text)
 		got := ""
 		for _, name := range []string{"a", "b", "c"} {
 			if f.Match(letters[name]) {
@@ -132,8 +140,8 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%q picks %q, want %q", text, got, want)
 		}
 	}
-	for _, text := range []string{"type", "kind=x", "=x", "eventid=evt_1"} {
-		if _, err := ParseFilter(text); err == nil || !strings.Contains(err.Error(), "subject=") {
+	for _, text := range []string{"", "type", "type=", "kind=x", "=x", "eventid=evt_1", "type=order.created,"} {
+		if err := new(Filter).UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), "subject=") {
 			t.Errorf("%q: got %v, want an error that names the keys", text, err)
 		}
 	}
@@ -143,7 +151,7 @@ func TestFilter(t *testing.T) {
 // anybody afterwards.
 func TestNotMeant(t *testing.T) {
 	dead, back := filled(25), &queue{}
-	f, _ := ParseFilter("eventId=evt_1*")
+	f := filter(t, "eventId=evt_1*")
 	o := redrive(t.Context(), t, dead, func(r *Run) { r.Send, r.Filter = ToQueue(back, "queue"), f })
 	if o.sent != 11 || o.kept != 0 || len(dead.visible()) != 14 {
 		t.Errorf("%+v, %d visible", o, len(dead.visible()))
@@ -151,6 +159,27 @@ func TestNotMeant(t *testing.T) {
 	o = redrive(t.Context(), t, dead, func(r *Run) { r.List = true })
 	if o.kept != 14 || len(o.errs) > 0 || len(dead.visible()) != 14 {
 		t.Errorf("listed: %+v, %d visible", o, len(dead.visible()))
+	}
+}
+
+// TestDiscard deletes what the filter picks and nothing else, and sends nothing.
+func TestDiscard(t *testing.T) {
+	dead := filled(25)
+	only := filter(t, "eventId=evt_1*")
+	o := redrive(t.Context(), t, dead, func(r *Run) { r.Discard, r.Filter, r.List = true, only, true })
+	if o.discarded != 0 || o.kept != 11 || len(dead.visible()) != 25 {
+		t.Errorf("only listed: %+v, %d visible", o, len(dead.visible()))
+	}
+	o = redrive(t.Context(), t, dead, func(r *Run) { r.Discard, r.Filter = true, only })
+	if o.discarded != 11 || len(o.errs) > 0 || len(dead.visible()) != 14 || slices.ContainsFunc(dead.messages, func(m *message) bool {
+		return strings.Contains(m.body, `"evt_1`)
+	}) {
+		t.Errorf("%+v, %d visible", o, len(dead.visible()))
+	}
+	dead.undead = errors.New("not allowed")
+	o = redrive(t.Context(), t, dead, func(r *Run) { r.Discard, r.Filter = true, filter(t, "eventId=evt_2") })
+	if o.discarded != 0 || len(o.errs) != 1 || len(dead.visible()) != 14 {
+		t.Errorf("not allowed: %+v, %d visible", o, len(dead.visible()))
 	}
 }
 
@@ -442,19 +471,20 @@ func TestToBus(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	seen := time.Date(2026, 11, 12, 14, 0, 0, 0, time.UTC)
-	good := Letter{Note: quarantine.Note{EventType: "order.created", EventID: "evt_1", Subject: "ord_1", Cause: "invalid: x", Attempts: 1, FirstSeen: seen}}
+	good := Letter{Body: "{}", Note: quarantine.Note{EventType: "order.created", EventID: "evt_1", Subject: "ord_1", Cause: "invalid: x", Attempts: 1, FirstSeen: seen}}
 	odd := Letter{Note: quarantine.Note{Cause: "odd\x1b[31m\nred", FirstSeen: seen}}
 
 	var out bytes.Buffer
-	listed := NewReport("orders/consumer", true, &out, io.Discard)
-	for range 2 {
-		listed.Seen(good, Outcome{})
-	}
-	listed.Seen(odd, Outcome{})
-	if err := listed.End(); err != nil {
-		t.Error(err)
-	}
-	want := `orders/consumer
+	std := command.IO{Out: &out, Progress: io.Discard}
+	dry := command.DryRunFlag{DryRun: true}
+	tests := []struct {
+		name    string
+		command Command
+		seen    []Outcome // the last one of the odd letter
+		want    string
+		err     string
+	}{
+		{"list", Command{DryRunFlag: dry}, make([]Outcome, 3), `orders/consumer
 EVENT TYPE     EVENT ID  SUBJECT  ATTEMPTS  FIRST SEEN            CAUSE
 order.created  evt_1     ord_1    1         2026-11-12T14:00:00Z  invalid: x
 order.created  evt_1     ord_1    1         2026-11-12T14:00:00Z  invalid: x
@@ -463,24 +493,43 @@ order.created  evt_1     ord_1    1         2026-11-12T14:00:00Z  invalid: x
 orders/consumer: 3 found
      2  order.created: invalid: x
      1  -: odd[31m red
-`
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("list (-want +got):\n%s", diff)
-	}
+`, ""},
+		{"sent", Command{}, []Outcome{{Sent: true}, {Back: true}, {Err: errors.New("no such queue")}}, `orders/consumer: 3 found, 1 sent back, 1 came back, 1 failed
+     2  order.created: invalid: x
+     1  -: odd[31m red
+failed, and kept: - -: no such queue
+`, "2 messages are still there"},
+		{"discarded", Command{Discard: true}, []Outcome{{Discarded: true}, {Err: errors.New("not allowed")}}, `orders/consumer
+EVENT TYPE     EVENT ID  SUBJECT  ATTEMPTS  FIRST SEEN            CAUSE
+order.created  evt_1     ord_1    1         2026-11-12T14:00:00Z  invalid: x
 
-	out.Reset()
-	done := NewReport("orders/consumer", false, &out, io.Discard)
-	done.Seen(good, Outcome{Sent: true})
-	done.Seen(good, Outcome{Back: true})
-	done.Seen(good, Outcome{Err: errors.New("no such queue")})
-	if err := done.End(); err == nil || !strings.Contains(err.Error(), "2 messages are still there") {
-		t.Errorf("ended with %v", err)
+orders/consumer: 2 found, 1 discarded, 1 failed
+     1  -: odd[31m red
+     1  order.created: invalid: x
+failed, and kept: - -: not allowed
+`, "1 messages are still there"},
+		{"for a program", Command{DryRunFlag: dry, JSON: true}, make([]Outcome, 2),
+			`{"queue":"orders/consumer","eventType":"order.created","eventId":"evt_1","subject":"ord_1","attempts":1,"firstSeen":"2026-11-12T14:00:00Z","cause":"invalid: x","body":"{}"}
+{"queue":"orders/consumer","eventType":"","eventId":"","subject":"","attempts":0,"firstSeen":"2026-11-12T14:00:00Z","cause":"odd\u001b[31m\nred","body":""}
+`, ""},
 	}
-	want = `orders/consumer: 3 found, 1 sent back, 1 came back, 1 failed
-     3  order.created: invalid: x
-failed, and kept: order.created evt_1: no such queue
-`
-	if diff := cmp.Diff(want, out.String()); diff != "" {
-		t.Errorf("report (-want +got):\n%s", diff)
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			out.Reset()
+			r := NewReport("orders/consumer", &test.command, std)
+			for i, o := range test.seen {
+				if i < len(test.seen)-1 {
+					r.Seen(good, o)
+				} else {
+					r.Seen(odd, o)
+				}
+			}
+			if err := r.End(); (test.err == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), test.err) {
+				t.Errorf("ended with %v", err)
+			}
+			if diff := cmp.Diff(test.want, out.String()); diff != "" {
+				t.Errorf("said (-want +got):\n%s", diff)
+			}
+		})
 	}
 }

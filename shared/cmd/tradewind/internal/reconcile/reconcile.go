@@ -24,7 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/oklog/ulid/v2"
 
-	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/cmd/tradewind/internal/stage"
 	"tradewind/shared/outbox"
 	"tradewind/shared/relay"
 )

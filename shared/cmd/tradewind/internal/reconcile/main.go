@@ -8,66 +8,79 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
-	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/cmd/tradewind/internal/command"
+	"tradewind/shared/cmd/tradewind/internal/stage"
 	"tradewind/shared/relay"
 )
 
 const (
-	defaultRate = 1000 // units a second: 4 MB
+	defaultRate = 1000 // units a second: 4 MB; the default of --rate, too
 	every       = time.Second
 )
 
-// Options are what an operator asks for.
-type Options struct {
-	Service  string // services, with commas, or "all"
-	From, To string
-	Event    string // detail types, with commas; empty means all
-	Rate     string
-	DryRun   bool
+// Command is reconcile with its flags.
+type Command struct {
+	Service command.Names `placeholder:"NAMES" help:"The services whose outboxes are meant, with commas between them, or all."`
+	Event   command.Names `placeholder:"TYPES" help:"Only these event types, with commas between them. Default: all."`
+	Rate    float64       `default:"1000" help:"Read units a second, at most. 1000 are 4 MB."`
+	command.WindowFlags
+	command.DryRunFlag
+	command.StageFlags
 }
 
-// Main works through the services that are meant and writes a report on each.
-func Main(ctx context.Context, s *stage.Stage, o Options, out, progress io.Writer) error {
-	window, err := stage.ParseWindow(o.From, o.To, time.Now())
+// Help is the end of the command's help.
+func (*Command) Help() string {
+	return `Everything of the window is published. To publish an event twice is harmless: consumers know by its id that they had it. With --dry-run the events are counted.
+
+Example:
+
+	tradewind reconcile --service orders --from 2h --to 30m --dry-run`
+}
+
+// Validate refuses a rate at which nothing would be read.
+func (c *Command) Validate() error {
+	if c.Rate <= 0 {
+		return errors.New("--rate must be above 0")
+	}
+	return nil
+}
+
+// Run works through the services that are meant and writes a report on each.
+func (c *Command) Run(ctx context.Context, std command.IO) error {
+	s, err := c.Open(std)
 	if err != nil {
 		return err
 	}
-	rate := float64(defaultRate)
-	if o.Rate != "" {
-		if rate, err = strconv.ParseFloat(o.Rate, 64); err != nil || rate <= 0 {
-			return fmt.Errorf("RATE=%s is no number of read units a second", o.Rate)
-		}
-	}
-	services, err := meant(ctx, s, o.Service)
+	services, err := meant(ctx, s, c.Service)
 	if err != nil {
 		return err
 	}
+	window := c.Span()
 	var failed error
 	for _, service := range services {
-		run, err := New(ctx, s, service, window, progress)
+		run, err := New(ctx, s, service, window, std.Progress)
 		if err != nil {
 			return err
 		}
-		run.Events, run.Rate = stage.Split(o.Event), rate
-		if o.DryRun {
+		run.Events, run.Rate = c.Event, c.Rate
+		if c.DryRun {
 			run.Publish = nil
 		}
 		shown := time.Now()
 		run.Note = func(r Result) {
 			if time.Since(shown) >= every {
 				shown = time.Now()
-				fmt.Fprintf(progress, "%s: %d published so far\n", service, r.Published)
+				fmt.Fprintf(std.Progress, "%s: %d published so far\n", service, r.Published)
 			}
 		}
 		result, err := run.Do(ctx)
-		failed = errors.Join(failed, report(out, service, window, result, o.DryRun))
+		failed = errors.Join(failed, report(std.Out, service, window, result, c.DryRun))
 		if err != nil {
 			return fmt.Errorf("%s: %w", service, err)
 		}
@@ -90,21 +103,17 @@ func New(ctx context.Context, s *stage.Stage, service string, window stage.Windo
 }
 
 // meant returns the services named.
-func meant(ctx context.Context, s *stage.Stage, text string) ([]string, error) {
+func meant(ctx context.Context, s *stage.Stage, names []string) ([]string, error) {
 	known, err := s.Services(ctx)
-	if err != nil || text == "all" {
-		return known, err
+	switch {
+	case err != nil:
+		return nil, err
+	case len(names) == 0:
+		return nil, command.Misused("--service is missing: one or more of %s, or all", strings.Join(known, ", "))
+	case slices.Equal(names, []string{"all"}):
+		return known, nil
 	}
-	names := stage.Split(text)
-	if len(names) == 0 {
-		return nil, fmt.Errorf("SERVICE= is missing: one or more of %s, or all", strings.Join(known, ", "))
-	}
-	for _, name := range names {
-		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("SERVICE=%s is none of stage %s; it has %s", name, s.Name, strings.Join(known, ", "))
-		}
-	}
-	return names, nil
+	return names, command.Known("--service", s, names, known)
 }
 
 // report writes what came of it, and returns an error where the bus refused events.

@@ -15,7 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
 	"github.com/google/go-cmp/cmp"
 
-	"tradewind/shared/operate/internal/stage"
+	"tradewind/shared/cmd/tradewind/internal/stage"
 )
 
 var takes = map[string][]string{
@@ -154,7 +154,7 @@ func progress(notes []string) []string {
 func TestNobodyMeant(t *testing.T) {
 	b, all := newBus(takes)
 	r, _ := newReplay(b, "order.created", "product.created")
-	if _, err := r.Do(t.Context(), all[1:2]); err == nil || !strings.Contains(err.Error(), "product.created: notifications takes order.created, order.confirmed") {
+	if _, err := r.Do(t.Context(), all[1:2]); err == nil || !strings.Contains(err.Error(), "product.created: none of these consumers takes it: notifications takes order.created, order.confirmed") {
 		t.Errorf("got %v, want an error that says who takes what", err)
 	}
 	if b.started != nil || len(standing(b)) > 0 {

@@ -4,9 +4,6 @@
 // It exists because these tools must work where nothing but names and credentials
 // are known: queues, bus, archive and functions have names made of the stage's, and
 // a relay's configuration tells the rest.
-//
-// Callers must keep: a stage that was not asked for by name is that of a run on this
-// machine, and never an account that happens to be set in the environment.
 package stage
 
 import (
@@ -16,6 +13,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -44,20 +42,24 @@ type Stage struct {
 	Config aws.Config // for clients of its services
 }
 
-// Open returns the stage that TRADEWIND_STAGE names, on AWS with the credentials in
-// the environment; without it the run whose outputs file TRADEWIND_OUTPUTS names, or
-// that of `make run`.
-func Open(getenv func(string) string) (*Stage, error) {
-	if name := getenv("TRADEWIND_STAGE"); name != "" {
-		return onAWS(getenv, name)
+// nameRule is the rule for the name of a stage on AWS; the templates have the same.
+const nameRule = "a lower-case letter, then at most 7 lower-case letters or digits; not local (the run on this machine), ec2 or compute (names of AWS in every network)"
+
+var nameForm = regexp.MustCompile(`^[a-z][a-z0-9]{0,7}$`)
+
+// CheckName returns an error if no stage on AWS can have a name.
+func CheckName(name string) error {
+	if !nameForm.MatchString(name) || slices.Contains([]string{local, "ec2", "compute"}, name) {
+		return fmt.Errorf("%q is not the name of a stage on AWS: %s", name, nameRule)
 	}
-	path := getenv("TRADEWIND_OUTPUTS")
-	if path == "" {
-		path = ".local/outputs.json"
-	}
+	return nil
+}
+
+// Here returns the stage of the run on this machine that wrote the outputs file at path.
+func Here(path string) (*Stage, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is not there: start the platform here with make run, or name a stage on AWS with STAGE=", path)
+		return nil, fmt.Errorf("%s does not exist: start the platform here with make run, or name a stage on AWS (--stage, with make STAGE=)", path)
 	}
 	if err != nil {
 		return nil, err
@@ -67,14 +69,15 @@ func Open(getenv func(string) string) (*Stage, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	if outputs.Endpoint == "" {
-		return nil, fmt.Errorf("%s is of a stage on AWS: name it with STAGE=", path)
+		return nil, fmt.Errorf("%s is of a stage on AWS: name that stage (--stage, with make STAGE=)", path)
 	}
 	return &Stage{local, aws.Config{
 		Region: outputs.Region, BaseEndpoint: &outputs.Endpoint, Credentials: fixed("test", "test", ""),
 	}}, nil
 }
 
-func onAWS(getenv func(string) string, name string) (*Stage, error) {
+// OnAWS returns a stage in the account of the environment's credentials.
+func OnAWS(name string, getenv func(string) string) (*Stage, error) {
 	region := getenv("AWS_REGION")
 	if region == "" {
 		region = getenv("AWS_DEFAULT_REGION")
@@ -189,47 +192,8 @@ func (s *Stage) Table(ctx context.Context, service string) (string, error) {
 	return table, nil
 }
 
-// Split returns the names in a list with commas.
-func Split(text string) []string {
-	return strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-}
-
 // Window is a span of time.
 type Window struct{ From, To time.Time }
-
-// ParseWindow reads the ends of a window: a time in RFC 3339, or how long ago, as
-// "90m" is. An empty end is now.
-func ParseWindow(from, to string, now time.Time) (Window, error) {
-	var w Window
-	var err error
-	if from == "" {
-		return w, errors.New("FROM= is missing: a time such as 2026-11-12T14:00:00Z, or how long ago, such as 2h")
-	}
-	if w.From, err = moment("FROM", from, now); err != nil {
-		return w, err
-	}
-	if w.To, err = moment("TO", to, now); err != nil {
-		return w, err
-	}
-	if !w.From.Before(w.To) {
-		return w, fmt.Errorf("the window from %s to %s is empty", w.From.Format(time.RFC3339), w.To.Format(time.RFC3339))
-	}
-	return w, nil
-}
-
-func moment(end, text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return now.UTC(), nil
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago).UTC(), nil
-	}
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return t, fmt.Errorf("%s=%s is neither a time such as 2026-11-12T14:00:00Z nor how long ago, such as 2h", end, text)
-	}
-	return t.UTC(), nil
-}
 
 // String is the window as people read it.
 func (w Window) String() string {

@@ -54,14 +54,17 @@ type Run struct {
 	Seen func(Letter, Outcome)
 	// List only lists.
 	List bool
+	// Discard deletes letters instead of sending them.
+	Discard bool
 }
 
-// Outcome says what became of a letter. A letter that was not sent is still in the
-// queue; Err says why, where it should have been.
+// Outcome says what became of a letter. A letter that was neither sent nor discarded is
+// still in the queue; Err says why, where it should have been.
 type Outcome struct {
-	Sent bool
-	Back bool // it was sent in this run and has come back
-	Err  error
+	Sent      bool
+	Discarded bool
+	Back      bool // it was sent in this run and has come back
+	Err       error
 }
 
 // Do works through the queue until nothing is left that it has not seen. For what is in
@@ -120,6 +123,8 @@ func (r Run) batch(ctx context.Context, messages []types.Message, kept map[strin
 		case known || r.List || !r.Filter.Match(l) || ctx.Err() != nil:
 		case before && l.Note.Redrives >= redriven:
 			outcomes[i].Back = true
+		case r.Discard:
+			outcomes[i] = r.remove(ctx, *m.ReceiptHandle, Outcome{Discarded: true})
 		case r.Edit != nil:
 			outcomes[i] = r.send(ctx, l, *m.ReceiptHandle)
 		default:
@@ -130,9 +135,10 @@ func (r Run) batch(ctx context.Context, messages []types.Message, kept map[strin
 	for i, m := range messages {
 		l, o := letters[i], outcomes[i]
 		_, known := kept[*m.MessageId]
-		if o.Sent {
+		switch {
+		case o.Sent:
 			sent[l.key()] = l.Note.Redrives + 1
-		} else {
+		case !o.Discarded:
 			kept[*m.MessageId] = *m.ReceiptHandle
 		}
 		if !known && r.Filter.Match(l) {
@@ -141,7 +147,7 @@ func (r Run) batch(ctx context.Context, messages []types.Message, kept map[strin
 	}
 }
 
-// send sends a letter and then deletes it; the two are not parted by an interrupt.
+// send sends a letter and then deletes it.
 func (r Run) send(ctx context.Context, l Letter, receipt string) Outcome {
 	if r.Edit != nil {
 		body, err := r.Edit(ctx, l)
@@ -153,14 +159,24 @@ func (r Run) send(ctx context.Context, l Letter, receipt string) Outcome {
 	if err := r.Send(ctx, l); err != nil {
 		return Outcome{Err: err}
 	}
+	o := r.remove(ctx, receipt, Outcome{Sent: true})
+	if o.Err != nil {
+		o.Err = fmt.Errorf("sent, and still in the queue: %w", o.Err)
+	}
+	return o
+}
+
+// remove deletes a letter and returns done; an interrupt does not come between the
+// letter's sending and this.
+func (r Run) remove(ctx context.Context, receipt string, done Outcome) Outcome {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), parting)
 	defer cancel()
 	_, err := r.SQS.DeleteMessage(ctx, &sqs.DeleteMessageInput{QueueUrl: &r.URL, ReceiptHandle: &receipt})
 	// The SDK asks again when an answer was cut off, and then the message is gone.
 	if _, gone := errors.AsType[*types.ReceiptHandleIsInvalid](err); err != nil && !gone {
-		return Outcome{Err: fmt.Errorf("sent, and still in the queue: %w", err)}
+		return Outcome{Err: fmt.Errorf("delete: %w", err)}
 	}
-	return Outcome{Sent: true}
+	return done
 }
 
 // held returns how many messages somebody has received, but for our own.

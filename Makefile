@@ -74,7 +74,10 @@ TALLY := .local/bin/tally
 PARTS := unit plain architecture synth
 RESULT = .local/results/$(@:test-%=%).json
 RECORD = $(TALLY) -record $(RESULT) --
-GO_TEST := go test -json -timeout 20m
+
+# The tier: test-full sets TRADEWIND_FULL=1, by which the suites know it too.
+FULL := $(filter 1,$(TRADEWIND_FULL))
+GO_TEST := go test -json -timeout $(if $(FULL),90m,20m)
 
 # By default every process with the race detector waits a second before it ends, for
 # races of its last moments; the tests of the tools start a hundred processes.
@@ -83,9 +86,14 @@ export GORACE := atexit_sleep_ms=10
 # The flows and the conformance have a MiniStack each, and LocalStack begins when the
 # shorter of the two is through: two at a time leave two cores some rest. A service has a
 # second to answer another, which a machine with other work may miss: make -j1 test runs
-# one after the other, and so does CI. What several need is made before, by one.
-.PHONY: test $(PARTS:%=test-%) $(ENDPOINTS:%=test-%) test-conformance
-test: preflight-test ## Everything that decides whether a change is good: unit and race, architecture, templates, stores and flows on two running endpoints
+# one suite after the other, and so do CI and test-full. What several suites need is made
+# before, by one.
+suites-ministack := ministack conformance
+suites-localstack := localstack $(if $(FULL),conformance-localstack)
+SUITES := $(ENDPOINTS:%=test-%) test-conformance test-conformance-localstack
+
+.PHONY: test test-full $(PARTS:%=test-%) $(SUITES)
+test: preflight-test ## What decides whether a change is good, in minutes: unit and race, architecture, templates, stores, flows and contract on running endpoints
 	@rm -rf .local/results
 	@$(SUBMAKE) $(TALLY)
 	@endpoints="$(ENDPOINT)"; lack=; \
@@ -94,7 +102,12 @@ test: preflight-test ## Everything that decides whether a change is good: unit a
 	    if lack=$$(.ci/preflight localstack 2>&1); then endpoints+=" localstack"; \
 	    else lack="not run on LocalStack, for which these are missing (make test ENDPOINT=localstack insists):"$$'\n'"$$lack"; echo "$$lack" >&2; fi; \
 	  fi; \
-	  suites=$${endpoints/ministack/ministack conformance}; \
+	  suites=; \
+	  for endpoint in $$endpoints; do case $$endpoint in \
+	    ministack) suites+="$(suites-ministack) " ;; \
+	    localstack) suites+="$(suites-localstack) " ;; \
+	    *) suites+="$$endpoint " ;; \
+	  esac; done; \
 	  export PREFLIGHT=done; \
 	  env -u MAKEFLAGS $(MAKE) -s -k $(PARTS:%=test-%) || true; \
 	  for endpoint in $$endpoints; do env -u MAKEFLAGS $(MAKE) -s tools ENDPOINT=$$endpoint || true; done; \
@@ -102,6 +115,9 @@ test: preflight-test ## Everything that decides whether a change is good: unit a
 	  $(MAKE) -s $(if $(filter -j%,$(MAKEFLAGS)),,-j2) -k $$(printf 'test-%s ' $$suites) || true; \
 	  [[ -z $$lack ]] || echo "$$lack"; \
 	  $(TALLY) -began $(BEGAN) $(PARTS:%=.local/results/%.json) $$(printf '.local/results/%s.json ' $$suites)
+
+test-full: ## Everything, in hours: every suite whole on every endpoint, discovery with failing instances, the large runs
+	@TRADEWIND_FULL=1 $(MAKE) -j1 test
 
 # Not over infra: the CDK takes minutes to compile once, and has no races of ours.
 test-unit: $(TALLY) | preflight-test
@@ -120,9 +136,9 @@ test-architecture: $(TALLY) | preflight
 test-synth: $(TALLY) | preflight
 	@$(RECORD) $(GO_TEST) $$(go list ./infra/... | grep -v /infra/archtest)
 
-# The suites of the stores, which skip themselves without an endpoint, and the flows. The
-# page of differences is made of what both say. The conformance of every route to the
-# contract is the functions' and the same on both, and takes minutes.
+# The suites of the stores, which skip themselves without an endpoint, and the flows. In
+# the short tier LocalStack runs the flows of the contract; the page of differences is
+# made of what both say in the long one.
 # Each line says where it comes from; Ctrl-C ends what writes them and not who passes
 # them on.
 beside = @$(ALONE) go run ./localstack/cmd/up -endpoint $(1) -port $(2) -dir .local/$@ -- \
@@ -133,11 +149,16 @@ FLOWS = $(STORES) ./localstack/suites/differences ./localstack/suites/integratio
 test-ministack: $(TALLY) | preflight
 	$(call beside,ministack,$(TEST_PORT),$(FLOWS))
 
+test-localstack test-localstack-image: $(TALLY) | preflight-test
+	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)),$(FLOWS))
+
 test-conformance: $(TALLY) | preflight
 	$(call beside,ministack,$$(($(TEST_PORT) + 2)),./localstack/suites/conformance/...)
 
-test-localstack test-localstack-image: $(TALLY) | preflight-test
-	$(call beside,$(@:test-%=%),$$(($(TEST_PORT) + 1)),$(FLOWS))
+# Not in its large form, which takes LocalStack hours and shows nothing of it.
+test-conformance-localstack: export TRADEWIND_FULL :=
+test-conformance-localstack: $(TALLY) | preflight-test
+	$(call beside,localstack,$$(($(TEST_PORT) + 3)),./localstack/suites/conformance/...)
 
 # --- Operate ---------------------------------------------------------------------
 

@@ -56,7 +56,7 @@ func write(files []string) error {
 func render(runs []seen) string {
 	var b strings.Builder
 	b.WriteString("# How the local endpoints differ from AWS\n\n" +
-		"Made by `go run ./localstack/suites/differences` from what `make test` saw; do not edit. A green local test proves nothing of AWS where a cell\n" +
+		"Made by `go run ./localstack/suites/differences` from what `make test-full` saw; do not edit. A green local test proves nothing of AWS where a cell\n" +
 		"is **bold**: those cases are injected in unit tests or asserted in templates. Each row is shown by the test\n" +
 		"`TestBehaviours/of/<name>` of `localstack/suites/differences`.\n\n| behaviour |")
 	rule := "|---|"

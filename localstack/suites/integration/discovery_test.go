@@ -47,6 +47,7 @@ func TestDiscovery(t *testing.T) {
 	if p.outputs.Endpoint == "" || !fnproc.Supported() {
 		t.Skip("functions reach addresses of this machine only where they are its processes")
 	}
+	p.inTier(t, 2*time.Minute)
 	c, stall := newConfigurable(t, p), openStall(t, p)
 
 	t.Run("loadbalancer", func(t *testing.T) {

@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tradewind/localstack/internal/endpoint"
 	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/tier"
 )
 
 // Everything in which the suite bends to an endpoint is in this file, each with its
@@ -55,6 +57,22 @@ func (p *platform) possible(t *testing.T) {
 	t.Helper()
 	if reason := cannot[p.kind.Name][t.Name()]; reason != "" {
 		t.Skipf("not on %s: %s", p.kind.Name, reason)
+	}
+}
+
+// short are the parts that an endpoint runs in the short tier; an endpoint that is not
+// listed runs all of them. The second endpoint is there for what the first emulates
+// wrongly, and the flows of the contract show that.
+var short = map[string][]string{
+	endpoint.LocalStack: {"TestPlatform/contract", "TestPlatform/events_keep_their_contracts", "TestPlatform/invariants"},
+}
+
+// inTier skips a part that the platform's endpoint runs in the long tier only. takes is
+// how long the part runs there.
+func (p *platform) inTier(t *testing.T, takes time.Duration) {
+	t.Helper()
+	if parts, ok := short[p.kind.Name]; ok && !slices.Contains(parts, t.Name()) {
+		tier.Full(t, takes)
 	}
 }
 

@@ -101,6 +101,7 @@ func TestPlatform(t *testing.T) {
 	p.shows(t, "contract", orderFlows, slowOrderFlows, otherFlows)
 
 	t.Run("killed", func(t *testing.T) {
+		p.inTier(t, 40*time.Second)
 		if p.outputs.Endpoint == "" || !fnproc.Supported() {
 			t.Skip("functions can be killed only where they are processes of this machine")
 		}
@@ -121,6 +122,7 @@ func TestPlatform(t *testing.T) {
 	})
 
 	t.Run("between the services", func(t *testing.T) {
+		p.inTier(t, 60*time.Second)
 		if p.inside == nil {
 			t.Skip("the load balancer is reached, and led astray, from inside its network only")
 		}
@@ -134,6 +136,7 @@ func TestPlatform(t *testing.T) {
 	})
 
 	t.Run("a lost service", func(t *testing.T) {
+		p.inTier(t, 30*time.Second)
 		if p.outputs.Endpoint == "" {
 			t.Skip("the load balancer is not ours to break")
 		}
@@ -143,6 +146,7 @@ func TestPlatform(t *testing.T) {
 	t.Run("events keep their contracts", p.judgeEvents)
 
 	t.Run("operated", func(t *testing.T) {
+		p.inTier(t, 90*time.Second)
 		if p.outputs.Endpoint == "" {
 			t.Skip("the queues and tables are ours to look at only here")
 		}

@@ -147,7 +147,7 @@ reconcile: .local/bin/operate ## Events onto the bus once more from the outboxes
 	@.local/bin/operate reconcile
 
 .PHONY: bench
-bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)
+bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables on a quiet machine)
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/tools/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
 

@@ -4,11 +4,11 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"tradewind/shared/benchtest"
 	"tradewind/shared/client"
 	"tradewind/shared/discovery"
 	"tradewind/shared/logs"
@@ -81,47 +81,16 @@ func BenchmarkCall(b *testing.B) {
 	}
 }
 
-// turns makes plain calls and the kit's by turns of a hundred, and returns what a plain
-// one takes and what the kit's takes more: in the shortest tenth of the turns, for
-// whatever else the machine does makes them longer and nothing makes them shorter.
-func turns(t testing.TB, kit doer, more func(turn int) bool) (base, overhead time.Duration) {
-	const calls = 100
-	r := usual(t)
-	take := func(do doer) time.Duration {
-		start := time.Now()
-		for range calls {
-			do.once(t, r)
-		}
-		return time.Since(start) / calls
-	}
-	var bases, overheads []time.Duration
-	for turn := 0; more(turn); turn++ {
-		base, whole := take(plain), take(kit)
-		bases, overheads = append(bases, base), append(overheads, whole-base)
-	}
-	return undisturbed(bases), undisturbed(overheads)
-}
+// budget is for a call without a network: over one, a plain call takes so long that a
+// slower client would go unnoticed.
+var budget = benchtest.Budget{Ratio: 7.2, Allocs: 18}
 
-func undisturbed(d []time.Duration) time.Duration {
-	slices.Sort(d)
-	return d[len(d)/10]
-}
-
-// allocations returns how many of them the kit adds to a plain call.
-func allocations(t testing.TB, kit doer) float64 {
-	r := usual(t)
-	count := func(do doer) float64 { return testing.AllocsPerRun(100, func() { do.once(t, r) }) }
-	return count(kit) - count(plain)
-}
-
-// BenchmarkOverhead measures what the kit costs. It is what `make bench` runs.
-func BenchmarkOverhead(b *testing.B) {
+// BenchmarkCallRatio compares a call through the client with a plain one.
+func BenchmarkCallRatio(b *testing.B) {
 	for name, kit := range kits() {
 		b.Run(name, func(b *testing.B) {
-			_, overhead := turns(b, kit, func(int) bool { return b.Loop() })
-			b.ReportMetric(0, "ns/op") // of a whole turn, which is nobody's measure
-			b.ReportMetric(float64(overhead), "undisturbed-ns/op")
-			b.ReportMetric(allocations(b, kit), "added-allocs/op")
+			r := usual(b)
+			budget.Benchmark(b, func() { plain.once(b, r) }, func() { kit.once(b, r) })
 		})
 	}
 }

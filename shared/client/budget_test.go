@@ -2,19 +2,25 @@
 
 package client_test
 
-import "testing"
+import (
+	"testing"
 
-// TestOverhead guards what a call costs. Its time is held against the plain one's, for
-// the machine may be busy; `make bench` has it in microseconds.
-func TestOverhead(t *testing.T) {
+	"tradewind/shared/benchtest"
+)
+
+// TestBudget guards what a call costs. The race detector and the counters of coverage
+// add to it, so it is not measured with them.
+func TestBudget(t *testing.T) {
+	if testing.CoverMode() != "" {
+		t.Skip("counting coverage takes time")
+	}
 	for name, kit := range kits() {
-		if n := allocations(t, kit); n > 10 {
-			t.Errorf("%s: %v allocations a call more than a plain one, want 10 at most", name, n)
-		}
-		base, overhead := turns(t, kit, func(turn int) bool { return turn < 200 })
-		t.Logf("%s: %v more than a plain call's %v", name, overhead, base)
-		if overhead > 15*base {
-			t.Errorf("%s: a call takes %v more than a plain one's %v: that was five times as much", name, overhead, base)
+		r, turns := usual(t), 0
+		loop := func() bool { turns++; return turns <= 10_000 }
+		cost := benchtest.Measure(loop, func() { plain.once(t, r) }, func() { kit.once(t, r) })
+		t.Logf("%s: %+v", name, cost)
+		if cost.Ratio > budget.Ratio || cost.Allocs > budget.Allocs {
+			t.Errorf("%s: a call costs %+v, the budget is %+v", name, cost, budget)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"tradewind/shared/benchtest"
 	"tradewind/shared/httpkit"
 	"tradewind/shared/identity"
 	"tradewind/shared/lambdahttp"
@@ -69,24 +70,40 @@ func kit() lambda.Handler {
 	return lambdahttp.New(rt)
 }
 
-// BenchmarkRequest compares a POST through the kit with one through a bare typed
-// handler: the bytes of an event in, the bytes of an answer out.
+// budget is of a whole request.
+var budget = benchtest.Budget{Ratio: 0.65, Allocs: 80}
+
+// post returns a func that handles a POST: the bytes of an event in, the bytes of an
+// answer out.
+func post(t testing.TB, handler lambda.Handler) func() {
+	payload := compact(t, "httpapi")
+	return func() {
+		answer, err := handler.Invoke(t.Context(), payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(answer) < 100 {
+			t.Fatalf("answer %s", answer)
+		}
+	}
+}
+
 func BenchmarkRequest(b *testing.B) {
-	payload := compact(b, "httpapi")
 	for name, handler := range map[string]lambda.Handler{"bare": bare(), "kit": kit()} {
 		b.Run(name, func(b *testing.B) {
+			handle := post(b, handler)
 			b.ReportAllocs()
 			for b.Loop() {
-				answer, err := handler.Invoke(b.Context(), payload)
-				if err != nil {
-					b.Fatal(err)
-				}
-				if len(answer) < 100 {
-					b.Fatalf("answer %s", answer)
-				}
+				handle()
 			}
 		})
 	}
+}
+
+// BenchmarkRequestRatio compares a request through the kit with one through a bare typed
+// handler.
+func BenchmarkRequestRatio(b *testing.B) {
+	budget.Benchmark(b, post(b, bare()), post(b, kit()))
 }
 
 // compact returns an event as Lambda sends it.

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"fmt"
+	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,9 +25,16 @@ func TestMain(m *testing.M) {
 	case "bad":
 		os.Stdout.WriteString("TABLE_NAME is missing")
 		os.Exit(3)
+	case "busy":
+		for ownSeconds() < busy.Seconds() {
+		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
 }
+
+// busy is how much of a processor's time the function of that name takes.
+const busy = time.Second / 2
 
 func function(t *testing.T, name string) string {
 	t.Helper()
@@ -44,35 +54,7 @@ func function(t *testing.T, name string) string {
 	return path
 }
 
-func TestQuantile(t *testing.T) {
-	tests := map[string]struct {
-		values []time.Duration
-		q      float64
-		want   time.Duration
-	}{
-		"nothing":       {nil, 0.5, 0},
-		"one":           {[]time.Duration{7}, 0.9, 7},
-		"odd, unsorted": {[]time.Duration{9, 1, 5}, 0.5, 5},
-		"even":          {[]time.Duration{10, 40, 20, 30}, 0.5, 25},
-		"largest":       {[]time.Duration{1, 2, 3}, 1, 3},
-		"smallest":      {[]time.Duration{8, 2}, 0, 2},
-		"between two":   {[]time.Duration{0, 100}, 0.9, 90},
-		"one outlier":   {[]time.Duration{3, 3, 3, 3, 900}, 0.5, 3},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			before := slices.Clone(test.values)
-			if got := quantile(test.values, test.q); got != test.want {
-				t.Errorf("quantile(%v, %v) = %d, want %d", test.values, test.q, got, test.want)
-			}
-			if !slices.Equal(before, test.values) {
-				t.Errorf("quantile reordered its argument to %v", test.values)
-			}
-		})
-	}
-}
-
-func TestJudge(t *testing.T) {
+func TestBudgets(t *testing.T) {
 	const bare = 4 * time.Millisecond
 	tests := map[string]struct {
 		service string
@@ -82,33 +64,40 @@ func TestJudge(t *testing.T) {
 	}{
 		"well inside":              {"users", 1.1, 8_000_000, nil},
 		"at both limits":           {"users", 1.3, 8_500_000, nil},
-		"slow":                     {"users", 1.31, 8_000_000, []string{"users/api starts in 1.310"}},
-		"large":                    {"users", 1.1, 8_500_001, []string{"users/api has 8.500 MB"}},
-		"both":                     {"users", 1.5, 9_000_000, []string{"starts in 1.500", "has 9.000 MB"}},
+		"slow":                     {"users", 1.31, 8_000_000, []string{"users/api: the ratio is 1.310"}},
+		"large":                    {"users", 1.1, 8_501_000, []string{"users/api: 8.501 MB"}},
+		"both":                     {"users", 1.5, 9_000_000, []string{"ratio is 1.500", "9.000 MB"}},
 		"a caller may take longer": {"orders", 1.39, 8_000_000, nil},
-		"but not any longer":       {"orders", 1.41, 8_000_000, []string{"orders/api starts in 1.410"}},
+		"but not any longer":       {"orders", 1.41, 8_000_000, []string{"orders/api: the ratio is 1.410"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			rows := judge([]*program{
+			start := time.Duration(test.times * float64(bare))
+			// The machine slows down, for both alike.
+			rows := startRows([]*program{
 				// The bare function has no budget, whatever it weighs.
-				{name: "bare echo", size: 99_000_000, starts: []time.Duration{bare, bare, 9 * bare}},
-				{name: test.service + "/api", service: test.service, size: test.size, starts: []time.Duration{time.Duration(test.times * float64(bare))}},
+				{name: "bare echo", size: 99_000_000, starts: []time.Duration{bare, 2 * bare, 4 * bare}},
+				{name: test.service + "/api", service: test.service, size: test.size, starts: []time.Duration{start, 2 * start, 4 * start}},
 			})
-			got := breaches(rows)
-			if len(got) != len(test.want) {
-				t.Fatalf("breaches %q, want %d", got, len(test.want))
-			}
-			for i, want := range test.want {
-				if !strings.Contains(got[i], want) {
-					t.Errorf("breach %q, want %q in it", got[i], want)
-				}
-			}
-			table := render(rows, "Measured here.")
-			if broken := strings.Contains(table, "**broken**"); broken != (len(test.want) > 0) {
-				t.Errorf("the table says broken: %v\n%s", broken, table)
-			}
+			checkTable(t, table{counted: "MB", precision: 2, unit: time.Millisecond, rows: rows}, test.want)
 		})
+	}
+}
+
+// checkTable compares what a table says of broken budgets with parts of each breach.
+func checkTable(t *testing.T, table table, want []string) {
+	t.Helper()
+	got := table.broken()
+	if len(got) != len(want) {
+		t.Fatalf("breaches %q, want %d", got, len(want))
+	}
+	for i, want := range want {
+		if !strings.Contains(got[i], want) {
+			t.Errorf("breach %q, want %q in it", got[i], want)
+		}
+	}
+	if broken := strings.Contains(table.String(), "**broken**"); broken != (len(want) > 0) {
+		t.Errorf("the table says broken: %v\n%s", broken, table)
 	}
 }
 
@@ -196,48 +185,106 @@ func TestReplaceTables(t *testing.T) {
 	}
 }
 
-const benchmarks = `goos: linux
-BenchmarkOverhead/registry-2         	     580	      1900 undisturbed-ns/op	      8.000 added-allocs/op
-BenchmarkOverhead/registry-2         	     745	      1541 undisturbed-ns/op	      8.000 added-allocs/op
-BenchmarkOverhead/registry-2         	     745	      1600 undisturbed-ns/op	      9.000 added-allocs/op
-PASS
-BenchmarkVerify                      	     146	   3253934 ns/op	     43367 undisturbed-ns/op	    5836 B/op	      69 allocs/op
-ok  	tradewind/shared/auth	3.497s
-`
-
 func TestCosts(t *testing.T) {
-	values, err := parseBenchmarks(strings.NewReader(benchmarks))
-	if err != nil {
-		t.Fatal(err)
+	budget := func(ratio, allocs string) string {
+		var lines strings.Builder
+		for _, c := range costs {
+			for _, seen := range []string{"1.9", "1.5", "1.6"} { // of which the median is judged
+				fmt.Fprintf(&lines, "Benchmark%s-2  580  1900 ns/op  8.000 allocs  %s allocs-budget  %s ratio  %s ratio-budget\n", c.benchmark, allocs, seen, ratio)
+			}
+		}
+		return lines.String()
 	}
 	tests := map[string]struct {
-		cost   cost
-		broken bool
+		output string
+		want   string // part of each breach
 	}{
-		"kept":                 {cost{"a call", "BenchmarkOverhead/registry", 2, "added-allocs/op", 30}, false},
-		"at the limits":        {cost{"a call", "BenchmarkOverhead/registry", 1.6, "added-allocs/op", 8}, false},
-		"slow":                 {cost{"a call", "BenchmarkOverhead/registry", 1.59, "added-allocs/op", 30}, true},
-		"wasteful":             {cost{"a call", "BenchmarkOverhead/registry", 2, "added-allocs/op", 7}, true},
-		"kept, one round only": {cost{"a check", "BenchmarkVerify", 60, "allocs/op", 80}, false},
+		"kept":          {budget("2", "30"), ""},
+		"at the limits": {budget("1.6", "8"), ""},
+		"slow":          {budget("1.59", "30"), "the ratio is 1.600, the budget 1.59"},
+		"wasteful":      {budget("2", "7"), "8.0 allocations, the budget is 7"},
 	}
 	for name, test := range tests {
-		rows, err := judgeCosts([]cost{test.cost}, values)
+		t.Run(name, func(t *testing.T) {
+			rows, err := costRows(strings.NewReader("goos: linux\n" + test.output + "PASS\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			if test.want != "" {
+				want = slices.Repeat([]string{test.want}, len(costs))
+			}
+			checkTable(t, table{counted: "allocations", unit: time.Microsecond, rows: rows}, want)
+		})
+	}
+	for name, output := range map[string]string{
+		"CallRatio/registry": strings.ReplaceAll(budget("2", "30"), "registry", "another"),
+		"allocs-budget":      strings.ReplaceAll(budget("2", "30"), "allocs-budget", "another"),
+		"parsing":            "BenchmarkLineRatio-2 1 fast ns/op\n",
+	} {
+		if _, err := costRows(strings.NewReader(output)); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("error %v, want one that names %s", err, name)
+		}
+	}
+}
+
+func TestPublishWantsAQuietMachine(t *testing.T) {
+	const noTable, table = "<!-- bench: a -->\n<!-- /bench: a -->\n", "<!-- bench: a -->\nnew\n<!-- /bench: a -->\n"
+	path := filepath.Join(t.TempDir(), "README.md")
+	for _, test := range []struct {
+		others float64
+		want   string
+	}{{0.051, noTable}, {0.05, table}} {
+		if err := os.WriteFile(path, []byte(noTable), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := publish(path, test.others, map[string]string{"a": "new\n"})
+		if got, _ := os.ReadFile(path); string(got) != test.want || (err == nil) != (test.want == table) {
+			t.Errorf("others took %.3f: error %v, document %q", test.others, err, got)
+		}
+	}
+}
+
+func TestOthers(t *testing.T) {
+	of := func(stat string, own float64) processors {
+		p, err := parseStat(stat, own)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := len(costBreaches(rows)) > 0; got != test.broken {
-			t.Errorf("%s: broken %v of %+v", name, got, rows)
-		}
-		if got := strings.Contains(renderCosts(rows, "Here."), "**broken**"); got != test.broken {
-			t.Errorf("%s: the table says broken %v", name, got)
+		return p
+	}
+	before := of("cpu  100 0 100 400 100 0 0 0 0 0\ncpu0 1 1 1 1\n", 1)
+	tests := map[string]struct {
+		stat string
+		own  float64
+		want float64
+	}{
+		"all is this program's": {"cpu  250 0 200 900 100 0 0 0 0 0", 3.5, 0},
+		"more than was counted": {"cpu  250 0 200 900 100 0 0 0 0 0", 3.6, 0},
+		"others'":               {"cpu  250 0 200 900 100 0 0 0 0 0", 2.0, 0.2},
+		"another machine's":     {"cpu  100 0 100 1150 100 0 0 250 0 0", 1.0, 0.25},
+		"interrupts":            {"cpu  100 0 100 1150 100 125 125 0 0 0", 1.0, 0.25},
+		"nothing":               {"cpu  100 0 100 1000 500 0 0 0 0 0", 1.0, 0},
+	}
+	for name, test := range tests {
+		if got := of(test.stat, test.own).othersSince(before); math.Abs(got-test.want) > 1e-9 {
+			t.Errorf("%s: others took %.3f, want %.3f", name, got, test.want)
 		}
 	}
-	for _, c := range []cost{{benchmark: "BenchmarkNone", allocsUnit: "allocs/op"}, {benchmark: "BenchmarkVerify", allocsUnit: "none"}} {
-		if _, err := judgeCosts([]cost{c}, values); err == nil || !strings.Contains(err.Error(), c.benchmark) {
-			t.Errorf("what was not measured is judged: %v", err)
-		}
+	if _, err := parseStat("intr 1 2 3\n", 0); err == nil {
+		t.Error("a file without the processors' times is accepted")
 	}
-	if _, err := parseBenchmarks(strings.NewReader("BenchmarkX-2 1 fast ns/op\n")); err == nil {
-		t.Error("a value of words is accepted")
+}
+
+func TestOwnSecondsCountChildren(t *testing.T) {
+	if _, err := readProcessors(); err != nil {
+		t.Fatal(err)
+	}
+	before := ownSeconds()
+	if err := exec.Command(function(t, "busy")).Run(); err != nil {
+		t.Fatal(err)
+	}
+	if took := ownSeconds() - before; took < busy.Seconds() {
+		t.Errorf("%.3f s are this program's, want the child's %v among them", took, busy)
 	}
 }

@@ -3,105 +3,102 @@ package main
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/perf/benchmath"
 )
 
-// The budgets. A function that calls other services carries a client with
-// retries, breaker and discovery, and is allowed what that costs at its start.
+// The budgets of the functions; the kit's stand beside its benchmarks. A function that
+// calls other services carries a client with retries, breaker and discovery, and is
+// allowed what that costs at its start.
 const (
 	sizeBudget        = 8.5 // MB of 10^6 bytes, stripped
-	startBudget       = 1.3 // times the bare function's median
+	startBudget       = 1.3 // times the bare function's start
 	callerStartBudget = 1.4
 )
 
 var callers = map[string]bool{"orders": true}
 
-// row is a program's line in the table.
+// row is a line in a table.
 type row struct {
-	name              string
-	megabytes         float64
-	median, p90       time.Duration
-	ratio             float64
-	startBudget       float64 // zero for the bare function, which has none
-	startOver, bigger bool
+	name        string
+	ratio       benchmath.Summary
+	ratioBudget float64 // zero for the bare function, which has no budget
+	count       float64 // megabytes or allocations
+	countBudget float64
+	took        time.Duration
 }
 
-// judge compares each program with the first, the bare one.
-func judge(programs []*program) []row {
+func (r row) slow() bool  { return r.ratioBudget > 0 && r.ratio.Center > r.ratioBudget }
+func (r row) large() bool { return r.countBudget > 0 && r.count > r.countBudget }
+
+// startRows compares each program with the first, the bare one, round by round.
+func startRows(programs []*program) []row {
 	var rows []row
 	for _, p := range programs {
-		r := row{
-			name:      p.name,
-			megabytes: float64(p.size) / 1e6,
-			median:    quantile(p.starts, 0.5),
-			p90:       quantile(p.starts, 0.9),
-			ratio:     1,
+		times, ratios := make([]float64, len(p.starts)), make([]float64, len(p.starts))
+		for i, start := range p.starts {
+			times[i], ratios[i] = float64(start), float64(start)/float64(programs[0].starts[i])
 		}
+		r := row{name: p.name, ratio: median(ratios), count: float64(p.size) / 1e6, took: time.Duration(median(times).Center)}
 		if p.service != "" {
-			r.ratio = float64(r.median) / float64(rows[0].median)
-			r.startBudget = startBudget
+			r.ratioBudget, r.countBudget = startBudget, sizeBudget
 			if callers[p.service] {
-				r.startBudget = callerStartBudget
+				r.ratioBudget = callerStartBudget
 			}
-			r.startOver = r.ratio > r.startBudget
-			r.bigger = r.megabytes > sizeBudget
 		}
 		rows = append(rows, r)
 	}
 	return rows
 }
 
-func breaches(rows []row) []string {
+// median returns the median of values, which it sorts, with its confidence interval.
+func median(values []float64) benchmath.Summary {
+	return benchmath.AssumeNothing.Summary(benchmath.NewSample(values, &benchmath.DefaultThresholds), 0.95)
+}
+
+// table is a table of README.md.
+type table struct {
+	head      string
+	counted   string // the unit of the rows' counts
+	precision int    // their digits behind the point
+	unit      time.Duration
+	rows      []row
+	note      string
+}
+
+// broken says which budgets are.
+func (t table) broken() []string {
 	var broken []string
-	for _, r := range rows {
-		if r.startOver {
-			broken = append(broken, fmt.Sprintf("%s starts in %.3f times the bare function's time, the budget is %.1f", r.name, r.ratio, r.startBudget))
+	for _, r := range t.rows {
+		if r.slow() {
+			broken = append(broken, fmt.Sprintf("%s: the ratio is %.3f, the budget %g", r.name, r.ratio.Center, r.ratioBudget))
 		}
-		if r.bigger {
-			broken = append(broken, fmt.Sprintf("%s has %.3f MB, the budget is %.1f", r.name, r.megabytes, sizeBudget))
+		if r.large() {
+			broken = append(broken, fmt.Sprintf("%s: %.*f %s, the budget is %g", r.name, t.precision+1, r.count, t.counted, r.countBudget))
 		}
 	}
 	return broken
 }
 
-// quantile returns the value below which the share q of all lies, between two
-// neighbours in proportion to their distance: for q = 0.5 the median.
-func quantile(values []time.Duration, q float64) time.Duration {
-	sorted := slices.Sorted(slices.Values(values))
-	if len(sorted) == 0 {
-		return 0
-	}
-	at := q * float64(len(sorted)-1)
-	below := int(at)
-	if below == len(sorted)-1 {
-		return sorted[below]
-	}
-	return sorted[below] + time.Duration((at-float64(below))*float64(sorted[below+1]-sorted[below]))
-}
-
-// render returns the table as README.md holds it.
-func render(rows []row, circumstances string) string {
+// String returns the table as README.md holds it.
+func (t table) String() string {
 	var b strings.Builder
-	b.WriteString("| function | MB | budget | start, ms | p90, ms | × bare | budget | |\n")
-	b.WriteString("|---|--:|--:|--:|--:|--:|--:|---|\n")
-	for _, r := range rows {
-		sizeLimit, startLimit, verdict := "", "", ""
-		if r.startBudget > 0 {
-			sizeLimit, startLimit, verdict = fmt.Sprintf("%.1f", sizeBudget), fmt.Sprintf("%.1f", r.startBudget), "kept"
-			if r.startOver || r.bigger {
-				verdict = "**broken**"
-			}
+	b.WriteString(t.head + "\n|---|--:|--:|--:|--:|---|--:|\n")
+	for _, r := range t.rows {
+		ratioBudget, countBudget, verdict := "", "", ""
+		if r.ratioBudget > 0 {
+			ratioBudget, countBudget, verdict = fmt.Sprint(r.ratioBudget), fmt.Sprint(r.countBudget), "kept"
 		}
-		fmt.Fprintf(&b, "| %s | %.2f | %s | %.2f | %.2f | %.2f | %s | %s |\n",
-			r.name, r.megabytes, sizeLimit, ms(r.median), ms(r.p90), r.ratio, startLimit, verdict)
+		if r.slow() || r.large() {
+			verdict = "**broken**"
+		}
+		fmt.Fprintf(&b, "| %s | %.2f ± %s | %s | %.*f | %s | %s | %.2f |\n", r.name, r.ratio.Center, r.ratio.PctRangeString(),
+			ratioBudget, t.precision, r.count, countBudget, verdict, float64(r.took)/float64(t.unit))
 	}
-	fmt.Fprintf(&b, "\n%s\n", circumstances)
-	return b.String()
+	return b.String() + "\n" + t.note + "\n"
 }
-
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // replaceTables puts each table into its place in a document.
 func replaceTables(path string, tables map[string]string) error {

@@ -19,14 +19,15 @@ import (
 
 // The parameters of a stage, by the stack that writes them.
 const (
-	VpcID              = "network/vpc-id"
-	SubnetA            = "network/subnet-a"
-	SubnetB            = "network/subnet-b"
-	AlbURL             = "network/alb-url"
-	AlbListenerArn     = "network/alb-listener-arn"
-	AlbSecurityGroupID = "network/alb-security-group-id"
-	NamespaceID        = "network/namespace-id"
-	DNSServer          = "network/dns-server" // of the local endpoint only: on AWS the network has one
+	VpcID                  = "network/vpc-id"
+	SubnetA                = "network/subnet-a"
+	SubnetB                = "network/subnet-b"
+	AlbURL                 = "network/alb-url"
+	AlbListenerArn         = "network/alb-listener-arn"
+	AlbSecurityGroupID     = "network/alb-security-group-id"
+	CallersSecurityGroupID = "network/callers-security-group-id"
+	NamespaceID            = "network/namespace-id"
+	DNSServer              = "network/dns-server" // of the local endpoint only: on AWS the network has one
 
 	APIID            = "platform/api-id"
 	BusName          = "platform/bus-name"

@@ -6,12 +6,12 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
+	"tradewind/infra/service"
 )
 
 type platform struct {
@@ -33,8 +33,8 @@ const accessLog = `{"requestId":"$context.requestId","time":"$context.requestTim
 func newPlatform(stack awscdk.Stack, c Config) platform {
 	p, stage := platform{stack: stack}, c.Stage
 	p.events(stage)
-	p.gateway(stage)
-	p.signIn(stage)
+	p.gateway(c)
+	p.signIn(c)
 	p.poolKeys(c)
 
 	// Key of the list cursors, so that a forged one is noticed. The api functions get
@@ -84,7 +84,8 @@ func (p *platform) events(stage string) {
 // gateway is the public HTTP API, still without routes: the services bring theirs.
 // Any origin may call it: there are no cookies, and a token is nothing a foreign page
 // could make a browser send.
-func (p *platform) gateway(stage string) {
+func (p *platform) gateway(c Config) {
+	stage := c.Stage
 	p.api = awsapigatewayv2.NewCfnApi(p.stack, jsii.String("Api"), &awsapigatewayv2.CfnApiProps{
 		Name:         jsii.String("tradewind-" + stage),
 		ProtocolType: jsii.String("HTTP"),
@@ -96,12 +97,8 @@ func (p *platform) gateway(stage string) {
 			MaxAge:        jsii.Number(3600),
 		},
 	})
-	logs := awslogs.NewLogGroup(p.stack, jsii.String("AccessLogs"), &awslogs.LogGroupProps{
-		// With this prefix the gateway's permission to write does not grow the account's one policy.
-		LogGroupName:  jsii.String("/aws/vendedlogs/tradewind-" + stage + "-gateway"),
-		Retention:     awslogs.RetentionDays_ONE_MONTH,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
+	// With this prefix the gateway's permission to write does not grow the account's one policy.
+	logs := service.Logs(p.stack, "AccessLogs", "/aws/vendedlogs/tradewind-"+stage+"-gateway", c.Settings.Logs.Days)
 	awsapigatewayv2.NewCfnStage(p.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
 		ApiId:      p.api.Ref(),
 		StageName:  jsii.String("$default"),
@@ -122,7 +119,8 @@ func (p *platform) gateway(stage string) {
 // signIn is the user pool. The users service makes the sign-ins, with the user's id
 // as the name and the e-mail address as an alias; nobody signs up past it. Passwords
 // are judged by length alone, rules on their characters only make them guessable.
-func (p *platform) signIn(stage string) {
+func (p *platform) signIn(c Config) {
+	stage := c.Stage
 	p.pool = awscognito.NewUserPool(p.stack, jsii.String("Users"), &awscognito.UserPoolProps{
 		UserPoolName:        jsii.String("tradewind-" + stage),
 		SignInAliases:       &awscognito.SignInAliases{Username: jsii.Bool(true), Email: jsii.Bool(true)},
@@ -139,8 +137,8 @@ func (p *platform) signIn(stage string) {
 			RequireUppercase: jsii.Bool(false),
 			RequireSymbols:   jsii.Bool(false),
 		},
-		DeletionProtection: jsii.Bool(true),
-		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+		DeletionProtection: jsii.Bool(c.Settings.Protection.Data),
+		RemovalPolicy:      service.DataPolicy(c.Settings.Protection.Data),
 	})
 	awscognito.NewCfnUserPoolGroup(p.stack, jsii.String("Admins"), &awscognito.CfnUserPoolGroupProps{
 		UserPoolId: p.pool.UserPoolId(), GroupName: jsii.String("admin"),

@@ -7,7 +7,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
@@ -25,11 +24,7 @@ const keysPatience = 40 * time.Second
 // 6 says what a rotation takes.
 func (p *platform) poolKeys(c Config) {
 	name := "tradewind-" + c.Stage + "-platform-poolkeys"
-	logs := awslogs.NewLogGroup(p.stack, jsii.String("PoolKeysLogs"), &awslogs.LogGroupProps{
-		LogGroupName:  jsii.String("/aws/lambda/" + name),
-		Retention:     awslogs.RetentionDays_ONE_MONTH,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
+	logs := service.Logs(p.stack, "PoolKeysLogs", "/aws/lambda/"+name, c.Settings.Logs.Days)
 	role := awsiam.NewRole(p.stack, jsii.String("PoolKeysRole"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})

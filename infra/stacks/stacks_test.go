@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"tradewind/events/contracts"
+	"tradewind/infra/stages"
 	"tradewind/shared/discovery"
 	"tradewind/shared/env"
 	"tradewind/shared/inbox"
@@ -66,7 +68,7 @@ func TestStacksStandAlone(t *testing.T) {
 func TestTemplateChangesOnlyWithItsService(t *testing.T) {
 	writeBinary(dist(), "catalog", "api", "version 2")
 	defer writeBinary(dist(), "catalog", "api", "version 1")
-	before, after := onAWS(), synth("changed", Config{Stage: stage, Arch: "arm64", Dist: dist()})
+	before, after := onAWS(), synth("changed", with(nil))
 	for stack := range before {
 		if changed := before[stack].raw != after[stack].raw; changed != (stack == "catalog") {
 			t.Errorf("after a change of catalog/api, %s changed: %v", stack, changed)
@@ -145,9 +147,10 @@ func differences(from, to map[string]template, service string) []string {
 // rights it needs.
 func TestProviders(t *testing.T) {
 	const secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:stripe-AbCdEf"
-	all := synth("providers", Config{
-		Stage: stage, Arch: "arm64", Dist: dist(), StripeSecretARN: secret, MailFrom: "shop@example.com", AdminEmail: "admin@example.com",
-	})
+	all := synth("providers", with(func(s *stages.Settings) {
+		s.Payments = stages.Payments{Provider: "stripe", Secret: secret}
+		s.Mail = stages.Mail{Provider: "ses", From: "shop@example.com", Admin: "admin@example.com"}
+	}))
 	want := map[string]struct {
 		env   map[string]string
 		grant string
@@ -176,22 +179,27 @@ func TestProviders(t *testing.T) {
 			t.Errorf("%s lacks %q: %s", f, w.grant, grants)
 		}
 	}
-	if err := Build(nil, Config{Stage: stage, Arch: "arm64", StripeSecretARN: "stripe"}); err == nil {
-		t.Error("a secret's name was taken for its ARN")
-	}
 }
 
 func TestConfig(t *testing.T) {
-	tests := map[string]Config{
-		"a stage's name is too long for a target group": {Stage: "production1", Arch: "arm64"},
-		"a stage's name is not a DNS label":             {Stage: "Dev", Arch: "arm64"},
-		"Lambda does not run it":                        {Stage: "dev", Arch: "riscv64"},
-		"there is no such way of discovery":             {Stage: "dev", Arch: "arm64", Discovery: "consul"},
+	tests := map[string]struct {
+		context map[string]any
+		want    string
+	}{
+		"Lambda does not run it":            {map[string]any{"local": "true", "arch": "riscv64"}, "Lambda runs arm64 and amd64"},
+		"there is no such way of discovery": {map[string]any{"local": "true", "discovery": "consul"}, "services find each other by one of"},
+		"there is no such stage":            {map[string]any{"stageFile": "nowhere/absent.yaml"}, "copy nowhere/dev.yaml to nowhere/absent.yaml"},
+		"a stage is not finished":           {map[string]any{"stageFile": "../stages/prod.yaml"}, "account is not filled in"},
 	}
-	for name, c := range tests {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := Build(nil, c); err == nil {
-				t.Error("accepted")
+			app := NewApp(awscdk.AppProps{Context: &test.context})
+			c, err := FromContext(app.Node())
+			if err == nil {
+				err = Build(app, c)
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %s", err, test.want)
 			}
 		})
 	}

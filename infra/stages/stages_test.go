@@ -1,4 +1,4 @@
-package stage
+package stages
 
 import (
 	"maps"
@@ -224,6 +224,7 @@ func TestRules(t *testing.T) {
 		"half of a domain":             {"test", minimal + "domain: {name: api.example.com}", "domain.name needs domain.certificate"},
 		"a record for no name":         {"test", minimal + "domain: {hostedZone: Z1}", "domain.hostedZone needs domain.name"},
 		"a certificate from elsewhere": {"test", minimal + "account: 111122223333\nregion: us-east-1\ndomain: {name: api.example.com, certificate: '" + certificate + "'}", "domain.certificate is not in the stage's region, us-east-1"},
+		"logs in any region":           {"test", minimal + "logs: {balancer: true}", "logs.balancer needs region"},
 		"half of a budget":             {"test", minimal + "budget: {monthly: 20}", "budget.monthly needs budget.emails"},
 		"two ways for alarms":          {"test", minimal + "alarms: {emails: [me@example.com], topic: 'arn:aws:sns:eu-central-1:111122223333:alarms'}", "alarms.emails and alarms.topic exclude each other"},
 		"prod by name alone":           {"prod2", minimal, "production is not true: a stage called prod2 has real customers"},
@@ -282,8 +283,8 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	_, _, err := Load("../stages/absent.yaml")
-	if want := `there is no stage "absent": copy ../stages/dev.yaml to ../stages/absent.yaml and change what differs`; err == nil || err.Error() != want {
+	_, _, err := Load("absent.yaml")
+	if want := `there is no stage "absent": copy dev.yaml to absent.yaml and change what differs`; err == nil || err.Error() != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }
@@ -291,10 +292,10 @@ func TestNames(t *testing.T) {
 // dev works as it is shipped. prod does when what only its user knows is filled in, and
 // until then all of it is asked for at once.
 func TestShippedStages(t *testing.T) {
-	if _, _, err := Load("../stages/dev.yaml"); err != nil {
+	if _, _, err := Load("dev.yaml"); err != nil {
 		t.Error(err)
 	}
-	_, _, err := Load("../stages/prod.yaml")
+	_, _, err := Load("prod.yaml")
 	if err == nil {
 		t.Fatal("prod was accepted as it is shipped")
 	}
@@ -303,7 +304,7 @@ func TestShippedStages(t *testing.T) {
 			t.Error(line)
 		}
 	}
-	raw, err := os.ReadFile("../stages/prod.yaml")
+	raw, err := os.ReadFile("prod.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +326,7 @@ func TestShippedStages(t *testing.T) {
 
 // The page beside the files lists every key.
 func TestEveryKeyIsListed(t *testing.T) {
-	page, err := os.ReadFile("../stages/README.md")
+	page, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package stage
+package stages
 
 // Settings are what a stage's file says. The comments state what a key does; what a
 // value may be is in the tags, and what values may be together is in rules.go.

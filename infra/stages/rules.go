@@ -1,4 +1,4 @@
-package stage
+package stages
 
 import (
 	"regexp"
@@ -46,6 +46,9 @@ func (r *reader) check(s Settings, stage string) {
 	if r.has("alarms.emails") && r.has("alarms.topic") {
 		r.fault(r.at("alarms.emails"), "alarms.emails and alarms.topic exclude each other: the topic has its own subscriptions")
 	}
+	if s.Logs.Balancer && !r.has("region") {
+		r.fault(r.at("logs.balancer"), "logs.balancer needs region: in some, the balancer writes its logs as another principal")
+	}
 	r.network(s)
 	r.regions(s)
 	r.production(s, stage)
@@ -75,11 +78,14 @@ func (r *reader) only(key, chosen string, belongs map[string][]string) {
 	}
 }
 
-var isZoneID = regexp.MustCompile(`^` + zoneID + `$`).MatchString
+var zoneIDOnly = regexp.MustCompile(`^` + zoneID + `$`)
+
+// IsZoneID reports whether a zone is named by its id, which is the same in every account.
+func IsZoneID(zone string) bool { return zoneIDOnly.MatchString(zone) }
 
 func (r *reader) network(s Settings) {
 	zones, subnets := s.Network.Zones, s.Network.VPC.Subnets
-	if n := len(zones); n > 0 && (n != 2 || zones[0] == zones[1] || isZoneID(zones[0]) != isZoneID(zones[1])) {
+	if n := len(zones); n > 0 && (n != 2 || zones[0] == zones[1] || IsZoneID(zones[0]) != IsZoneID(zones[1])) {
 		r.fault(r.at("network.zones"), "network.zones are two different zones, both by id or both by name")
 	}
 	if n := len(subnets); n > 0 && (n != 2 || subnets[0] == subnets[1]) {
@@ -112,7 +118,7 @@ func (r *reader) regions(s Settings) {
 		}
 	}
 	for _, zone := range s.Network.Zones {
-		if !isZoneID(zone) && zone[:len(zone)-1] != s.Region {
+		if !IsZoneID(zone) && zone[:len(zone)-1] != s.Region {
 			r.fault(r.at("network.zones"), "the zone %s is not in the stage's region, %s", zone, s.Region)
 		}
 	}

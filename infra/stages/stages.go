@@ -1,4 +1,4 @@
-// Package stage reads the settings of a stage of the platform from its file,
+// Package stages reads the settings of a stage of the platform from its file,
 // infra/stages/<stage>.yaml.
 //
 // It exists so that a deployment depends on files alone, which are committed and
@@ -10,7 +10,7 @@
 //     them again.
 //   - A file is refused with every fault that it has, each with its line and what is
 //     allowed there.
-package stage
+package stages
 
 import (
 	"errors"

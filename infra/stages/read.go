@@ -1,4 +1,4 @@
-package stage
+package stages
 
 import (
 	"cmp"
@@ -146,7 +146,7 @@ func (r *reader) number(n *yaml.Node, key string, tag reflect.StructTag) (int, b
 func bound(tag reflect.StructTag, name string) int {
 	n, err := strconv.Atoi(tag.Get(name))
 	if err != nil {
-		panic(fmt.Sprintf("infra/stage: the tag %s needs a number: %s", tag, name))
+		panic(fmt.Sprintf("infra/stages: the tag %s needs a number: %s", tag, name))
 	}
 	return n
 }

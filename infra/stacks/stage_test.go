@@ -1,0 +1,327 @@
+package stacks
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/google/go-cmp/cmp"
+
+	"tradewind/infra/service"
+	"tradewind/infra/stages"
+)
+
+// These tests look for what a stage's file says in the templates.
+
+// shippedProd is the shipped file of prod, filled in.
+func shippedProd(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../stages/prod.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	filled := string(text)
+	for key, value := range map[string]string{
+		"account: ": "111122223333", "region: ": "eu-central-1",
+		"secret: ": "arn:aws:secretsmanager:eu-central-1:111122223333:secret:stripe-AbCdEf",
+		"from: ":   "shop@example.com", "admin: ": "admin@example.com", "emails: [": "on-call@example.com",
+	} {
+		filled = strings.ReplaceAll(filled, key+"FILL-IN", key+value)
+	}
+	file := filepath.Join(t.TempDir(), "prod.yaml")
+	if err := os.WriteFile(file, []byte(filled), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// Two deployments of one file are the same, whatever else their commands say. The second
+// says what once turned payments back to the sandbox, and mail off.
+func TestTheFileDecides(t *testing.T) {
+	file := shippedProd(t)
+	from := func(name string, context map[string]any) map[string]template {
+		context["stageFile"] = file
+		c, err := FromContext(NewApp(awscdk.AppProps{Context: &context}).Node())
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Stage, c.Dist = stage, dist() // as the helpers here have it
+		return synth(name, c)
+	}
+	first := from("prod", map[string]any{})
+	for _, variable := range []string{"STRIPE_SECRET_ARN", "MAIL_FROM", "ADMIN_EMAIL", "STAGE"} {
+		t.Setenv(variable, "")
+	}
+	t.Setenv("DISCOVERY", "dns")
+	second := from("prod-again", map[string]any{"stage": "dev", "discovery": "dns", "stripeSecretArn": "", "mailFrom": "", "adminEmail": ""})
+	for stack := range first {
+		if diff := cmp.Diff(first[stack].raw, second[stack].raw); diff != "" {
+			t.Errorf("%s: %s", stack, diff)
+		}
+	}
+	for _, f := range functions(second) {
+		for variable, want := range map[string]string{"PAYMENT_PROVIDER": "stripe", "MAILER": "ses", "DISCOVERY_MODE": "loadbalancer"} {
+			if got := f.at("Environment", "Variables", variable); got != nil && got != want {
+				t.Errorf("%s: %s is %v, want %s", f, variable, got, want)
+			}
+		}
+	}
+}
+
+// The CDK deploys a stack to the account and region that its manifest names, and refuses
+// credentials for another. A manifest with questions would have it look for answers in
+// whatever account it is.
+func TestStacksHaveTheirAccount(t *testing.T) {
+	fully()
+	onAWS()
+	for name, want := range map[string]struct {
+		environment string
+		protected   bool
+	}{
+		"full": {"aws://111122223333/eu-central-1", true},
+		"aws":  {"aws://unknown-account/unknown-region", false},
+	} {
+		text, err := os.ReadFile(filepath.Join(outdir(name), "manifest.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var manifest struct {
+			Missing   []any
+			Artifacts map[string]struct {
+				Type, Environment string
+				Properties        struct{ TerminationProtection bool }
+			}
+		}
+		if err := json.Unmarshal(text, &manifest); err != nil {
+			t.Fatal(err)
+		}
+		if len(manifest.Missing) > 0 {
+			t.Errorf("%s: the CDK would ask for %v", name, manifest.Missing)
+		}
+		found := 0
+		for id, a := range manifest.Artifacts {
+			if a.Type != "aws:cloudformation:stack" {
+				continue
+			}
+			found++
+			if a.Environment != want.environment || a.Properties.TerminationProtection != want.protected {
+				t.Errorf("%s: %s goes to %s, protected: %v", name, id, a.Environment, a.Properties.TerminationProtection)
+			}
+		}
+		if found < len(services) {
+			t.Errorf("%s: %d stacks", name, found)
+		}
+	}
+}
+
+func TestPermissionsBoundary(t *testing.T) {
+	for name, want := range map[string]any{"full": "arn:aws:iam::111122223333:policy/bounds", "aws": nil} {
+		all := map[string]map[string]template{"full": fully(), "aws": onAWS()}[name]
+		for stack, tpl := range all {
+			for id, role := range tpl.of("AWS::IAM::Role") {
+				if got := role.at("PermissionsBoundary"); got != want {
+					t.Errorf("%s: %s/%s has the boundary %v", name, stack, id, got)
+				}
+			}
+		}
+	}
+}
+
+func TestLogRetention(t *testing.T) {
+	for stack, tpl := range fully() {
+		for id, group := range tpl.of("AWS::Logs::LogGroup") {
+			if got := group.at("RetentionInDays"); got != 90.0 {
+				t.Errorf("%s/%s keeps its lines for %v days", stack, id, got)
+			}
+		}
+	}
+}
+
+// letsInCallers checks that a security group lets in one port from the group of callers,
+// and nothing else.
+func (t template) letsInCallers(tb testing.TB, group string, port float64) {
+	tb.Helper()
+	rules, _ := t.Resources[group].at("SecurityGroupIngress").([]any)
+	if len(rules) != 1 {
+		tb.Fatalf("%s lets in %v", group, rules)
+	}
+	in := resource{Properties: rules[0].(map[string]any)}
+	from := t.Resources[ref(in.at("SourceSecurityGroupId"))]
+	if from.at("GroupDescription") != "Functions that call services" || in.at("FromPort") != port || in.at("ToPort") != port || in.at("CidrIp") != nil {
+		tb.Errorf("%s lets in %v", group, rules)
+	}
+}
+
+// The balancer lets in callers and not their whole network; every function in the network
+// is one, and reaches the balancer at its port.
+func TestOnlyCallersReachTheBalancer(t *testing.T) {
+	for name, test := range map[string]struct {
+		all  map[string]template
+		port float64
+	}{"aws": {onAWS(), 80}, "local": {locally(), 80}, "full": {fully(), 443}} {
+		tpl := test.all["network"]
+		for id, balancer := range tpl.of("AWS::ElasticLoadBalancingV2::LoadBalancer") {
+			groups := balancer.at("SecurityGroups").([]any)
+			if len(groups) != 1 {
+				t.Errorf("%s: %s has the groups %v", name, id, groups)
+			}
+			tpl.letsInCallers(t, ref(groups[0]), test.port)
+		}
+		for _, listener := range tpl.of("AWS::ElasticLoadBalancingV2::Listener") {
+			if listener.at("Port") != test.port {
+				t.Errorf("%s: the balancer listens at %v", name, listener.at("Port"))
+			}
+		}
+		for _, f := range functions(test.all) {
+			groups, _ := f.at("VpcConfig", "SecurityGroupIds").([]any)
+			if len(groups) == 0 {
+				continue
+			}
+			own := test.all[f.stack].Resources[ref(groups[0])]
+			if len(groups) != 2 || test.all[f.stack].describe(groups[1]) != "{network/callers-security-group-id}" {
+				t.Errorf("%s: %s has the groups %v", name, f, groups)
+			}
+			if to := (resource{Properties: own.at("SecurityGroupEgress", 0).(map[string]any)}); to.at("FromPort") != test.port || to.at("ToPort") != test.port {
+				t.Errorf("%s: %s may leave by %v", name, f, to.Properties)
+			}
+		}
+	}
+}
+
+// With a certificate, calls between services are encrypted, under a name that it is for.
+func TestEncryptedCalls(t *testing.T) {
+	tpl := fully()["network"]
+	found := 0
+	for id, listener := range tpl.of("AWS::ElasticLoadBalancingV2::Listener") {
+		found++
+		want := "arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-0000-0000-000000000001"
+		if listener.at("Protocol") != "HTTPS" || listener.at("Certificates", 0, "CertificateArn") != want || listener.at("SslPolicy") != "ELBSecurityPolicy-TLS13-1-2-2021-06" {
+			t.Errorf("%s: %v", id, listener.Properties)
+		}
+	}
+	for _, p := range tpl.of("AWS::SSM::Parameter") {
+		if p.at("Name") == "/tradewind/test/network/alb-url" {
+			found++
+			if p.at("Value") != "https://balancer.svc.example.com" {
+				t.Errorf("callers are sent to %v", p.at("Value"))
+			}
+		}
+	}
+	for id, record := range tpl.of("AWS::Route53::RecordSet") {
+		if record.at("Name") != "balancer.svc.example.com." {
+			continue
+		}
+		found++
+		zone := tpl.Resources[ref(record.at("HostedZoneId"))]
+		if zone.at("Name") != "svc.example.com." || zone.at("VPCs", 0) == nil || tpl.Resources[ref(record.at("AliasTarget", "DNSName"))].Type != "AWS::ElasticLoadBalancingV2::LoadBalancer" {
+			t.Errorf("%s: %v in %v", id, record.Properties, zone.Properties)
+		}
+	}
+	if found != 3 {
+		t.Errorf("%d of a listener, its address and its name", found)
+	}
+}
+
+// Subnets are in the zones that the file names, by their ids or names, or in the first two
+// of the account.
+func TestZones(t *testing.T) {
+	byName := synth("zones", with(func(s *stages.Settings) { s.Network.Zones = []string{"us-east-1b", "us-east-1d"} }))
+	for name, test := range map[string]struct {
+		all       map[string]template
+		zone, ids []any
+	}{
+		"aws":     {onAWS(), []any{firstZone(0), firstZone(1)}, []any{nil, nil}},
+		"in prod": {synth("zones-prod", with(func(s *stages.Settings) { s.Account, s.Region = "111122223333", "eu-central-1" })), []any{firstZone(0), firstZone(1)}, []any{nil, nil}},
+		"full":    {fully(), []any{nil, nil}, []any{"euc1-az2", "euc1-az3"}},
+		"by name": {byName, []any{"us-east-1b", "us-east-1d"}, []any{nil, nil}},
+	} {
+		var zone, ids []any
+		for _, subnet := range test.all["network"].of("AWS::EC2::Subnet") {
+			zone, ids = append(zone, subnet.at("AvailabilityZone")), append(ids, subnet.at("AvailabilityZoneId"))
+		}
+		if diff := cmp.Diff([][]any{test.zone, test.ids}, [][]any{zone, ids}); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+func firstZone(n float64) any {
+	return map[string]any{"Fn::Select": []any{n, map[string]any{"Fn::GetAZs": ""}}}
+}
+
+// In a network that exists the platform makes no subnet, no route and no endpoint.
+func TestExistingNetwork(t *testing.T) {
+	all := synth("existing", with(func(s *stages.Settings) {
+		s.Discovery = service.Registry
+		s.Network.VPC = stages.VPC{ID: "vpc-0123456789abcdef0", Subnets: []string{"subnet-11111111", "subnet-22222222"}}
+	}))
+	tpl := all["network"]
+	for id, r := range tpl.Resources {
+		switch r.Type {
+		case "AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::RouteTable", "AWS::EC2::Route", "AWS::EC2::VPCEndpoint", "AWS::EC2::FlowLog":
+			t.Errorf("%s is a %s", id, r.Type)
+		case "AWS::EC2::SecurityGroup":
+			if r.at("VpcId") != "vpc-0123456789abcdef0" {
+				t.Errorf("%s is in %v", id, r.at("VpcId"))
+			}
+		case "AWS::Route53::HostedZone":
+			if r.at("VPCs", 0, "VPCId") != "vpc-0123456789abcdef0" {
+				t.Errorf("%s is known in %v", id, r.at("VPCs"))
+			}
+		case "AWS::ElasticLoadBalancingV2::LoadBalancer":
+			if diff := cmp.Diff([]any{"subnet-11111111", "subnet-22222222"}, r.at("Subnets")); diff != "" {
+				t.Errorf("%s: %s", id, diff)
+			}
+		}
+	}
+	got := map[string]any{}
+	for _, p := range tpl.of("AWS::SSM::Parameter") {
+		got[p.at("Name").(string)] = p.at("Value")
+	}
+	for name, want := range map[string]string{"vpc-id": "vpc-0123456789abcdef0", "subnet-a": "subnet-11111111", "subnet-b": "subnet-22222222"} {
+		if value := got["/tradewind/test/network/"+name]; value != want {
+			t.Errorf("%s is %v", name, value)
+		}
+	}
+}
+
+// The logs of the network and of the balancer are kept where the file says so, and in the
+// account's own bucket.
+func TestNetworkLogs(t *testing.T) {
+	tpl := fully()["network"]
+	found := 0
+	for id, logs := range tpl.of("AWS::EC2::FlowLog") {
+		found++
+		if logs.at("TrafficType") != "ALL" || tpl.Resources[ref(logs.at("ResourceId"))].Type != "AWS::EC2::VPC" || tpl.Resources[ref(logs.at("LogGroupName"))].at("LogGroupName") != "/aws/vpc/tradewind-test" {
+			t.Errorf("%s: %v", id, logs.Properties)
+		}
+	}
+	bucket := ""
+	for id, b := range tpl.of("AWS::S3::Bucket") {
+		found++
+		bucket = id
+		if b.at("LifecycleConfiguration", "Rules", 0, "ExpirationInDays") != 90.0 || b.at("PublicAccessBlockConfiguration", "BlockPublicAcls") != true || b.DeletionPolicy != "Retain" {
+			t.Errorf("%s: %v", id, b.Properties)
+		}
+	}
+	for id, balancer := range tpl.of("AWS::ElasticLoadBalancingV2::LoadBalancer") {
+		got := map[any]any{}
+		for _, a := range balancer.at("LoadBalancerAttributes").([]any) {
+			got[a.(map[string]any)["Key"]] = a.(map[string]any)["Value"]
+		}
+		if got["access_logs.s3.enabled"] != "true" || ref(got["access_logs.s3.bucket"]) != bucket {
+			t.Errorf("%s: %v", id, got)
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d of flow logs and bucket", found)
+	}
+	for _, kind := range []string{"AWS::EC2::FlowLog", "AWS::S3::Bucket"} {
+		for id := range onAWS()["network"].of(kind) {
+			t.Errorf("%s is paid for, and not asked for", id)
+		}
+	}
+}

@@ -30,6 +30,7 @@ const (
 	DNSServer              = "network/dns-server" // of the local endpoint only: on AWS the network has one
 
 	APIID            = "platform/api-id"
+	AuthorizerID     = "platform/authorizer-id"
 	BusName          = "platform/bus-name"
 	BusArn           = "platform/bus-arn"
 	UserPoolID       = "platform/user-pool-id"

@@ -22,13 +22,6 @@ type platform struct {
 	secret  awssecretsmanager.Secret
 }
 
-// accessLog is one line a request. It names the caller by the token's subject and
-// never holds the token; $context values that may be absent are logged as "-".
-const accessLog = `{"requestId":"$context.requestId","time":"$context.requestTime","ip":"$context.identity.sourceIp",` +
-	`"routeKey":"$context.routeKey","path":"$context.path","status":"$context.status","bytes":"$context.responseLength",` +
-	`"latencyMs":"$context.responseLatency","integrationMs":"$context.integrationLatency",` +
-	`"integrationError":"$context.integrationErrorMessage","authorizerError":"$context.authorizer.error","sub":"$context.authorizer.claims.sub"}`
-
 // newPlatform is what all services share and none owns.
 func newPlatform(stack awscdk.Stack, c Config) platform {
 	p, stage := platform{stack: stack}, c.Stage
@@ -81,13 +74,12 @@ func (p *platform) events(stage string) {
 	output(p.stack, "BusName", bus.EventBusName())
 }
 
-// gateway is the public HTTP API, still without routes: the services bring theirs.
-// Any origin may call it: there are no cookies, and a token is nothing a foreign page
-// could make a browser send.
+// gateway is the public HTTP API, still without routes: the services bring theirs, and
+// stack edge opens it. Any origin may call it: there are no cookies, and a token is
+// nothing a foreign page could make a browser send.
 func (p *platform) gateway(c Config) {
-	stage := c.Stage
 	p.api = awsapigatewayv2.NewCfnApi(p.stack, jsii.String("Api"), &awsapigatewayv2.CfnApiProps{
-		Name:         jsii.String("tradewind-" + stage),
+		Name:         jsii.String("tradewind-" + c.Stage),
 		ProtocolType: jsii.String("HTTP"),
 		CorsConfiguration: &awsapigatewayv2.CfnApi_CorsProperty{
 			AllowOrigins:  jsii.Strings("*"),
@@ -96,23 +88,9 @@ func (p *platform) gateway(c Config) {
 			ExposeHeaders: jsii.Strings("etag", "location", "retry-after", "idempotency-replayed", "x-correlation-id"),
 			MaxAge:        jsii.Number(3600),
 		},
+		DisableExecuteApiEndpoint: jsii.Bool(c.Settings.Domain.Name != ""),
 	})
-	// With this prefix the gateway's permission to write does not grow the account's one policy.
-	logs := service.Logs(p.stack, "AccessLogs", "/aws/vendedlogs/tradewind-"+stage+"-gateway", c.Settings.Logs.Days)
-	awsapigatewayv2.NewCfnStage(p.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
-		ApiId:      p.api.Ref(),
-		StageName:  jsii.String("$default"),
-		AutoDeploy: jsii.Bool(true),
-		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
-			DestinationArn: logs.LogGroupArn(), Format: jsii.String(accessLog),
-		},
-		DefaultRouteSettings: &awsapigatewayv2.CfnStage_RouteSettingsProperty{
-			ThrottlingRateLimit:    jsii.Number(1000),
-			ThrottlingBurstLimit:   jsii.Number(2000),
-			DetailedMetricsEnabled: jsii.Bool(true),
-		},
-	})
-	param.Write(p.stack, stage, param.APIID, p.api.Ref())
+	param.Write(p.stack, c.Stage, param.APIID, p.api.Ref())
 	output(p.stack, "ApiId", p.api.Ref())
 }
 
@@ -150,13 +128,26 @@ func (p *platform) signIn(c Config) {
 		AccessTokenValidity:        awscdk.Duration_Hours(jsii.Number(1)),
 		RefreshTokenValidity:       awscdk.Duration_Days(jsii.Number(30)),
 	})
-	param.Write(p.stack, stage, param.UserPoolID, p.pool.UserPoolId())
-	param.Write(p.stack, stage, param.UserPoolClientID, client.UserPoolClientId())
 	// Joined, not asked of the pool: the local endpoint has no attribute for it, and
 	// the form is fixed.
-	param.Write(p.stack, stage, param.Issuer, awscdk.Fn_Join(jsii.String(""), &[]*string{
+	issuer := awscdk.Fn_Join(jsii.String(""), &[]*string{
 		jsii.String("https://cognito-idp."), p.stack.Region(), jsii.String(".amazonaws.com/"), p.pool.UserPoolId(),
-	}))
+	})
+	// One for the routes of all services: an HTTP API has ten authorizers at most.
+	authorizer := awsapigatewayv2.NewCfnAuthorizer(p.stack, jsii.String("Authorizer"), &awsapigatewayv2.CfnAuthorizerProps{
+		ApiId:          p.api.Ref(),
+		AuthorizerType: jsii.String("JWT"),
+		Name:           jsii.String("users"),
+		IdentitySource: jsii.Strings("$request.header.Authorization"),
+		JwtConfiguration: &awsapigatewayv2.CfnAuthorizer_JWTConfigurationProperty{
+			Issuer:   issuer,
+			Audience: &[]*string{client.UserPoolClientId()},
+		},
+	})
+	param.Write(p.stack, stage, param.UserPoolID, p.pool.UserPoolId())
+	param.Write(p.stack, stage, param.UserPoolClientID, client.UserPoolClientId())
+	param.Write(p.stack, stage, param.Issuer, issuer)
+	param.Write(p.stack, stage, param.AuthorizerID, authorizer.Ref())
 	output(p.stack, "UserPoolId", p.pool.UserPoolId())
 	output(p.stack, "UserPoolClientId", client.UserPoolClientId())
 }

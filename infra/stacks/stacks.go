@@ -1,5 +1,5 @@
 // Package stacks assembles a stage of the platform: the network, what all services
-// share, and one stack for each service.
+// share, one stack for each service, and the public entry to them.
 //
 // It exists apart from main so that tests synthesise exactly what is deployed. A
 // stack never refers to another stack's construct, only to parameters (package
@@ -82,6 +82,7 @@ func Build(app awscdk.App, c Config) error {
 	}
 	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c)
 	p := newPlatform(newStack(app, c, "platform", "Event bus, HTTP API and user pool"), c)
+	edge := newStack(app, c, "edge", "Public entry of the HTTP API")
 	var made []service.Service
 	for _, s := range services {
 		stack := newStack(app, c, s.name, "Service "+s.name)
@@ -92,8 +93,18 @@ func Build(app awscdk.App, c Config) error {
 		props.BalancerPort = balancerPort(c)
 		props.LogDays, props.ProtectData = c.Settings.Logs.Days, c.Settings.Protection.Data
 		props.Consumes = consumes(s.name)
+		edge.AddStackDependency(stack, jsii.String("limits its routes"))
 		made = append(made, service.New(stack, "Service", props))
 		c.hosts = append(c.hosts, props.Host)
+	}
+	var routes []string
+	for _, s := range made {
+		for _, route := range s.Routes {
+			routes = append(routes, *route.RouteKey())
+		}
+	}
+	if err := newEdge(edge, c, routes); err != nil {
+		return err
 	}
 	if c.Local {
 		bend(c, n, p, made)

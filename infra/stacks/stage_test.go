@@ -9,6 +9,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"tradewind/infra/service"
 	"tradewind/infra/stages"
@@ -84,20 +85,7 @@ func TestStacksHaveTheirAccount(t *testing.T) {
 		"full": {"aws://111122223333/eu-central-1", true},
 		"aws":  {"aws://unknown-account/unknown-region", false},
 	} {
-		text, err := os.ReadFile(filepath.Join(outdir(name), "manifest.json"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		var manifest struct {
-			Missing   []any
-			Artifacts map[string]struct {
-				Type, Environment string
-				Properties        struct{ TerminationProtection bool }
-			}
-		}
-		if err := json.Unmarshal(text, &manifest); err != nil {
-			t.Fatal(err)
-		}
+		manifest := readManifest(t, name)
 		if len(manifest.Missing) > 0 {
 			t.Errorf("%s: the CDK would ask for %v", name, manifest.Missing)
 		}
@@ -115,6 +103,29 @@ func TestStacksHaveTheirAccount(t *testing.T) {
 			t.Errorf("%s: %d stacks", name, found)
 		}
 	}
+}
+
+// manifest is what the CDK reads of a synthesis.
+type manifest struct {
+	Missing   []any
+	Artifacts map[string]struct {
+		Type, Environment string
+		Dependencies      []string
+		Properties        struct{ TerminationProtection bool }
+	}
+}
+
+func readManifest(t *testing.T, name string) manifest {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(outdir(name), "manifest.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m manifest
+	if err := json.Unmarshal(text, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func TestPermissionsBoundary(t *testing.T) {
@@ -322,6 +333,149 @@ func TestNetworkLogs(t *testing.T) {
 	for _, kind := range []string{"AWS::EC2::FlowLog", "AWS::S3::Bucket"} {
 		for id := range onAWS()["network"].of(kind) {
 			t.Errorf("%s is paid for, and not asked for", id)
+		}
+	}
+}
+
+// An HTTP API has at most ten authorizers, so all services share one: of this stage's pool
+// and client.
+func TestOneAuthorizer(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		found := 0
+		for stack, tpl := range all {
+			for id, a := range tpl.of("AWS::ApiGatewayV2::Authorizer") {
+				found++
+				issuer := tpl.describe(a.at("JwtConfiguration", "Issuer"))
+				client := tpl.Resources[ref(a.at("JwtConfiguration", "Audience", 0))]
+				if issuer != "https://cognito-idp.{AWS::Region}.amazonaws.com/UserPool" || client.Type != "AWS::Cognito::UserPoolClient" || a.at("AuthorizerType") != "JWT" {
+					t.Errorf("%s/%s: %v", stack, id, a.Properties)
+				}
+			}
+		}
+		if found != 1 {
+			t.Errorf("%d authorizers", found)
+		}
+	})
+}
+
+// The gateway refuses a limit for a route that is not there: limits are set in the last
+// stack, for routes of the stacks that it waits for.
+func TestLimits(t *testing.T) {
+	type limits map[string]any
+	every := func(rate, burst float64, metrics bool) limits {
+		return limits{"ThrottlingRateLimit": rate, "ThrottlingBurstLimit": burst, "DetailedMetricsEnabled": metrics}
+	}
+	for name, test := range map[string]struct {
+		all    map[string]template
+		normal limits
+		routes map[string]limits
+	}{
+		"aws":   {onAWS(), every(1000, 2000, false), nil},
+		"local": {locally(), every(1000, 2000, false), nil},
+		"full": {fully(), every(500, 800, true), map[string]limits{
+			"POST /api/users": every(5, 20, true), "POST /api/orders": every(50, 100, true),
+		}},
+	} {
+		routes := map[any]bool{}
+		for stack, tpl := range test.all {
+			for _, r := range tpl.of("AWS::ApiGatewayV2::Route") {
+				routes[r.at("RouteKey")] = true
+			}
+			for id := range tpl.of("AWS::ApiGatewayV2::Stage") {
+				if stack != "edge" {
+					t.Errorf("%s: %s/%s is there before the routes", name, stack, id)
+				}
+			}
+		}
+		found := 0
+		for _, s := range test.all["edge"].of("AWS::ApiGatewayV2::Stage") {
+			found++
+			if diff := cmp.Diff(map[string]any(test.normal), s.at("DefaultRouteSettings")); diff != "" || s.at("StageName") != "$default" || s.at("AutoDeploy") != true {
+				t.Errorf("%s: %v: %s", name, s.at("StageName"), diff)
+			}
+			got := map[string]limits{}
+			list, _ := s.at("RouteSettings").(map[string]any)
+			for route, l := range list {
+				got[route] = l.(map[string]any)
+				if !routes[route] {
+					t.Errorf("%s: %s is no route", name, route)
+				}
+			}
+			if diff := cmp.Diff(test.routes, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+		}
+		if found != 1 {
+			t.Errorf("%s: %d stages", name, found)
+		}
+	}
+	if diff := cmp.Diff(serviceStacks(), waitsFor(t, "aws", "edge"), cmpopts.SortSlices(strings.Compare)); diff != "" {
+		t.Errorf("edge waits for others than the services: %s", diff)
+	}
+}
+
+func TestLimitOfNoRoute(t *testing.T) {
+	c := with(func(s *stages.Settings) {
+		s.Throttle.Routes = map[string]stages.Limit{"POST /api/user": {Rate: 5, Burst: 5}}
+	})
+	err := Build(NewApp(awscdk.AppProps{}), c)
+	if want := `throttle.routes of stage test: there is no route "POST /api/user"`; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func serviceStacks() []string {
+	var list []string
+	for _, s := range services {
+		list = append(list, "tradewind-test-"+s.name)
+	}
+	return list
+}
+
+// waitsFor are the stacks that are deployed before another.
+func waitsFor(t *testing.T, name, stack string) []string {
+	t.Helper()
+	all := readManifest(t, name).Artifacts
+	var list []string
+	for _, id := range all["tradewind-test-"+stack].Dependencies {
+		if all[id].Type == "aws:cloudformation:stack" {
+			list = append(list, id)
+		}
+	}
+	return list
+}
+
+// With a domain the API has that name, which its certificate is for, and no other.
+func TestDomain(t *testing.T) {
+	tpl := fully()["edge"]
+	want := map[string]resource{}
+	for _, kind := range []string{"AWS::ApiGatewayV2::DomainName", "AWS::ApiGatewayV2::ApiMapping", "AWS::Route53::RecordSet"} {
+		for _, r := range tpl.of(kind) {
+			want[r.Type] = r
+		}
+		for id := range onAWS()["edge"].of(kind) {
+			t.Errorf("without a domain there is %s", id)
+		}
+	}
+	name, mapping, record := want["AWS::ApiGatewayV2::DomainName"], want["AWS::ApiGatewayV2::ApiMapping"], want["AWS::Route53::RecordSet"]
+	if name.at("DomainName") != "api.example.com" || name.at("DomainNameConfigurations", 0, "SecurityPolicy") != "TLS_1_2" ||
+		name.at("DomainNameConfigurations", 0, "CertificateArn") != "arn:aws:acm:eu-central-1:111122223333:certificate/00000000-0000-0000-0000-000000000002" {
+		t.Errorf("name: %v", name.Properties)
+	}
+	if tpl.Resources[ref(mapping.at("DomainName"))].Type != name.Type || tpl.Resources[ref(mapping.at("Stage"))].Type != "AWS::ApiGatewayV2::Stage" || tpl.describe(mapping.at("ApiId")) != "{platform/api-id}" {
+		t.Errorf("mapping: %v", mapping.Properties)
+	}
+	if record.at("Name") != "api.example.com." || record.at("HostedZoneId") != "Z0123456789" || tpl.Resources[ref(record.at("AliasTarget", "DNSName"))].Type != name.Type {
+		t.Errorf("record: %v", record.Properties)
+	}
+	for _, test := range []struct {
+		all    map[string]template
+		closed bool
+	}{{fully(), true}, {onAWS(), false}} {
+		for id, api := range test.all["platform"].of("AWS::ApiGatewayV2::Api") {
+			if api.at("DisableExecuteApiEndpoint") != test.closed {
+				t.Errorf("%s: its own address is closed: %v", id, api.at("DisableExecuteApiEndpoint"))
+			}
 		}
 	}
 }

@@ -1,8 +1,11 @@
 package stacks
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsbudgets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -12,6 +15,7 @@ import (
 
 	"tradewind/infra/param"
 	"tradewind/infra/service"
+	"tradewind/infra/stages"
 )
 
 type platform struct {
@@ -40,17 +44,62 @@ func newPlatform(stack awscdk.Stack, c Config) platform {
 	})
 	param.Write(stack, stage, param.CursorKeyArn, p.secret.SecretArn())
 
-	// Every alarm of the stage; whoever is on call subscribes. A topic with a policy
-	// loses the default one, so the alarms must be let in by name.
-	alarms := awssns.NewTopic(stack, jsii.String("Alarms"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})
-	alarms.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{alarms.TopicArn()},
-		Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:SourceAccount": stack.Account()}},
-	}))
-	param.Write(stack, stage, param.AlarmTopicArn, alarms.TopicArn())
+	p.alarms(c)
+	p.budget(c.Settings.Budget)
 	return p
+}
+
+// alarms names the topic that receives every alarm of the stage: its own, or one that
+// exists already.
+func (p *platform) alarms(c Config) {
+	topic := jsii.String(c.Settings.Alarms.Topic)
+	if *topic == "" {
+		// A topic with a policy loses the default one, so the alarms must be let in by name.
+		own := awssns.NewTopic(p.stack, jsii.String("Alarms"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})
+		own.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+			Actions:    jsii.Strings("sns:Publish"),
+			Resources:  &[]*string{own.TopicArn()},
+			Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:SourceAccount": p.stack.Account()}},
+		}))
+		for i, address := range c.Settings.Alarms.Emails {
+			awssns.NewCfnSubscription(p.stack, jsii.String(fmt.Sprint("AlarmsTo", i+1)), &awssns.CfnSubscriptionProps{
+				TopicArn: own.TopicArn(), Protocol: jsii.String("email"), Endpoint: jsii.String(address),
+			})
+		}
+		topic = own.TopicArn()
+	}
+	param.Write(p.stack, c.Stage, param.AlarmTopicArn, topic)
+	output(p.stack, "AlarmTopicArn", topic)
+}
+
+// budget tells when a month's costs come to four fifths of the amount, and when they are
+// going to exceed it. They are those of the whole account: costs of one stage are told
+// apart only where its tags have been activated for billing, and would be none otherwise.
+func (p *platform) budget(b stages.Budget) {
+	if b.Monthly == 0 {
+		return
+	}
+	var receivers []*awsbudgets.CfnBudget_SubscriberProperty
+	for _, address := range b.Emails {
+		receivers = append(receivers, &awsbudgets.CfnBudget_SubscriberProperty{SubscriptionType: jsii.String("EMAIL"), Address: jsii.String(address)})
+	}
+	notify := func(kind string, percent int) *awsbudgets.CfnBudget_NotificationWithSubscribersProperty {
+		return &awsbudgets.CfnBudget_NotificationWithSubscribersProperty{
+			Notification: &awsbudgets.CfnBudget_NotificationProperty{
+				NotificationType: jsii.String(kind), ComparisonOperator: jsii.String("GREATER_THAN"), Threshold: jsii.Number(percent), ThresholdType: jsii.String("PERCENTAGE"),
+			},
+			Subscribers: receivers,
+		}
+	}
+	awsbudgets.NewCfnBudget(p.stack, jsii.String("Budget"), &awsbudgets.CfnBudgetProps{
+		Budget: &awsbudgets.CfnBudget_BudgetDataProperty{
+			BudgetType:  jsii.String("COST"),
+			TimeUnit:    jsii.String("MONTHLY"),
+			BudgetLimit: &awsbudgets.CfnBudget_SpendProperty{Amount: jsii.Number(b.Monthly), Unit: jsii.String("USD")},
+		},
+		NotificationsWithSubscribers: []*awsbudgets.CfnBudget_NotificationWithSubscribersProperty{notify("ACTUAL", 80), notify("FORECASTED", 100)},
+	})
 }
 
 // events is the bus, and an archive of all that passed so that it can be replayed.

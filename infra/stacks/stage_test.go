@@ -479,3 +479,66 @@ func TestDomain(t *testing.T) {
 		}
 	}
 }
+
+// Alarms reach the addresses of the file, or the topic that it names.
+func TestAlarmReceivers(t *testing.T) {
+	const other = "arn:aws:sns:eu-central-1:111122223333:on-call"
+	toTopic := synth("alarms", with(func(s *stages.Settings) { s.Alarms.Topic = other }))
+	for name, test := range map[string]struct {
+		all    map[string]template
+		emails []any
+		own    bool
+	}{
+		"aws":   {onAWS(), nil, true},
+		"full":  {fully(), []any{"on-call@example.com"}, true},
+		"topic": {toTopic, nil, false},
+	} {
+		tpl := test.all["platform"]
+		var emails []any
+		for id, s := range tpl.of("AWS::SNS::Subscription") {
+			emails = append(emails, s.at("Endpoint"))
+			if s.at("Protocol") != "email" || tpl.Resources[ref(s.at("TopicArn"))].Type != "AWS::SNS::Topic" {
+				t.Errorf("%s: %s: %v", name, id, s.Properties)
+			}
+		}
+		if diff := cmp.Diff(test.emails, emails); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		topics := 0
+		for range tpl.of("AWS::SNS::Topic") {
+			topics++
+		}
+		for _, p := range tpl.of("AWS::SSM::Parameter") {
+			if p.at("Name") != "/tradewind/test/platform/alarm-topic-arn" {
+				continue
+			}
+			if own := tpl.Resources[ref(p.at("Value"))].Type == "AWS::SNS::Topic"; own != test.own || !own && p.at("Value") != other || own != (topics == 1) {
+				t.Errorf("%s: alarms go to %v, beside %d topics", name, p.at("Value"), topics)
+			}
+		}
+	}
+}
+
+func TestBudget(t *testing.T) {
+	for id := range onAWS()["platform"].of("AWS::Budgets::Budget") {
+		t.Errorf("%s was not asked for", id)
+	}
+	found := 0
+	for _, b := range fully()["platform"].of("AWS::Budgets::Budget") {
+		found++
+		if b.at("Budget", "BudgetLimit", "Amount") != 200.0 || b.at("Budget", "TimeUnit") != "MONTHLY" || b.at("Budget", "BudgetType") != "COST" || b.at("Budget", "CostFilters") != nil {
+			t.Errorf("budget: %v", b.Properties)
+		}
+		got := map[any]any{}
+		for i, n := range b.at("NotificationsWithSubscribers").([]any) {
+			to := b.at("NotificationsWithSubscribers", i, "Subscribers", 0, "Address")
+			got[resource{Properties: n.(map[string]any)}.at("Notification", "NotificationType")] = to
+		}
+		if diff := cmp.Diff(map[any]any{"ACTUAL": "money@example.com", "FORECASTED": "money@example.com"}, got); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d budgets", found)
+	}
+}

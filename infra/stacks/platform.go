@@ -14,7 +14,6 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
-	"tradewind/infra/service"
 	"tradewind/infra/stages"
 )
 
@@ -141,62 +140,4 @@ func (p *platform) gateway(c Config) {
 	})
 	param.Write(p.stack, c.Stage, param.APIID, p.api.Ref())
 	output(p.stack, "ApiId", p.api.Ref())
-}
-
-// signIn is the user pool. The users service makes the sign-ins, with the user's id
-// as the name and the e-mail address as an alias; nobody signs up past it. Passwords
-// are judged by length alone, rules on their characters only make them guessable.
-func (p *platform) signIn(c Config) {
-	stage := c.Stage
-	p.pool = awscognito.NewUserPool(p.stack, jsii.String("Users"), &awscognito.UserPoolProps{
-		UserPoolName:        jsii.String("tradewind-" + stage),
-		SignInAliases:       &awscognito.SignInAliases{Username: jsii.Bool(true), Email: jsii.Bool(true)},
-		SignInCaseSensitive: jsii.Bool(false),
-		SelfSignUpEnabled:   jsii.Bool(false),
-		StandardAttributes: &awscognito.StandardAttributes{
-			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
-		},
-		AccountRecovery: awscognito.AccountRecovery_EMAIL_ONLY,
-		PasswordPolicy: &awscognito.PasswordPolicy{
-			MinLength:        jsii.Number(8),
-			RequireDigits:    jsii.Bool(false),
-			RequireLowercase: jsii.Bool(false),
-			RequireUppercase: jsii.Bool(false),
-			RequireSymbols:   jsii.Bool(false),
-		},
-		DeletionProtection: jsii.Bool(c.Settings.Protection.Data),
-		RemovalPolicy:      service.DataPolicy(c.Settings.Protection.Data),
-	})
-	awscognito.NewCfnUserPoolGroup(p.stack, jsii.String("Admins"), &awscognito.CfnUserPoolGroupProps{
-		UserPoolId: p.pool.UserPoolId(), GroupName: jsii.String("admin"),
-	})
-	client := p.pool.AddClient(jsii.String("Client"), &awscognito.UserPoolClientOptions{
-		AuthFlows:                  &awscognito.AuthFlow{UserPassword: jsii.Bool(true), AdminUserPassword: jsii.Bool(true)},
-		DisableOAuth:               jsii.Bool(true),
-		PreventUserExistenceErrors: jsii.Bool(true),
-		AccessTokenValidity:        awscdk.Duration_Hours(jsii.Number(1)),
-		RefreshTokenValidity:       awscdk.Duration_Days(jsii.Number(30)),
-	})
-	// Joined, not asked of the pool: the local endpoint has no attribute for it, and
-	// the form is fixed.
-	issuer := awscdk.Fn_Join(jsii.String(""), &[]*string{
-		jsii.String("https://cognito-idp."), p.stack.Region(), jsii.String(".amazonaws.com/"), p.pool.UserPoolId(),
-	})
-	// One for the routes of all services: an HTTP API has ten authorizers at most.
-	authorizer := awsapigatewayv2.NewCfnAuthorizer(p.stack, jsii.String("Authorizer"), &awsapigatewayv2.CfnAuthorizerProps{
-		ApiId:          p.api.Ref(),
-		AuthorizerType: jsii.String("JWT"),
-		Name:           jsii.String("users"),
-		IdentitySource: jsii.Strings("$request.header.Authorization"),
-		JwtConfiguration: &awsapigatewayv2.CfnAuthorizer_JWTConfigurationProperty{
-			Issuer:   issuer,
-			Audience: &[]*string{client.UserPoolClientId()},
-		},
-	})
-	param.Write(p.stack, stage, param.UserPoolID, p.pool.UserPoolId())
-	param.Write(p.stack, stage, param.UserPoolClientID, client.UserPoolClientId())
-	param.Write(p.stack, stage, param.Issuer, issuer)
-	param.Write(p.stack, stage, param.AuthorizerID, authorizer.Ref())
-	output(p.stack, "UserPoolId", p.pool.UserPoolId())
-	output(p.stack, "UserPoolClientId", client.UserPoolClientId())
 }

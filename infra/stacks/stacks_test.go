@@ -934,7 +934,7 @@ func TestUserPool(t *testing.T) {
 			}
 		}
 		for _, c := range all["platform"].of("AWS::Cognito::UserPoolClient") {
-			want := []any{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+			want := []any{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
 			if diff := cmp.Diff(want, c.at("ExplicitAuthFlows")); diff != "" {
 				t.Error(diff)
 			}

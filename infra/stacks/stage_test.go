@@ -542,3 +542,132 @@ func TestBudget(t *testing.T) {
 		t.Errorf("%d budgets", found)
 	}
 }
+
+// pool is the user pool of a stage, and client its client.
+func pool(t *testing.T, all map[string]template) (pool, client resource) {
+	t.Helper()
+	for _, pool = range all["platform"].of("AWS::Cognito::UserPool") {
+	}
+	for _, client = range all["platform"].of("AWS::Cognito::UserPoolClient") {
+	}
+	if pool.Type == "" || client.Type == "" {
+		t.Fatal("no user pool or no client")
+	}
+	return pool, client
+}
+
+// Customers change their address by the users service, and not by the pool's own call,
+// for which their access token is enough. A required attribute must be writable by every
+// client, so none is.
+func TestClientWritesNoAddress(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		p, client := pool(t, all)
+		if diff := cmp.Diff([]any{"locale"}, client.at("WriteAttributes")); diff != "" {
+			t.Error(diff)
+		}
+		for _, attribute := range p.at("Schema").([]any) {
+			if a := attribute.(map[string]any); a["Name"] != "email" || a["Required"] != false || a["Mutable"] != true {
+				t.Errorf("the schema has %v", a)
+			}
+		}
+	})
+}
+
+func TestSignIn(t *testing.T) {
+	type signIn struct {
+		Flows                    []any
+		Length, Access, Refresh  any
+		AccessUnit, RefreshUnit  any
+		Plan, MFA, Second, Email any
+	}
+	read := func(all map[string]template) signIn {
+		p, c := pool(t, all)
+		return signIn{
+			c.at("ExplicitAuthFlows").([]any), p.at("Policies", "PasswordPolicy", "MinimumLength"),
+			c.at("AccessTokenValidity"), c.at("RefreshTokenValidity"), c.at("TokenValidityUnits", "AccessToken"), c.at("TokenValidityUnits", "RefreshToken"),
+			p.at("UserPoolTier"), p.at("MfaConfiguration"), p.at("EnabledMfas"), p.at("EmailConfiguration", "From"),
+		}
+	}
+	password := signIn{
+		[]any{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}, 8.0, 60.0, 43200.0, "minutes", "minutes", "LITE", nil, nil, nil,
+	}
+	for name, test := range map[string]struct {
+		all  map[string]template
+		want signIn
+	}{
+		"local": {locally(), password},
+		"aws":   {onAWS(), password},
+		"full": {fully(), signIn{
+			[]any{"ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}, 12.0, 15.0, 43200.0, "minutes", "minutes",
+			"ESSENTIALS", "OPTIONAL", []any{"SOFTWARE_TOKEN_MFA"}, "shop@example.com",
+		}},
+	} {
+		if diff := cmp.Diff(test.want, read(test.all)); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+	}
+}
+
+// The pool's mail comes from the shop's verified domain; the users service is told that an
+// address is verified by a code.
+func TestVerification(t *testing.T) {
+	p, _ := pool(t, fully())
+	from := fully()["platform"].describe(p.at("EmailConfiguration", "SourceArn"))
+	if from != "arn:{AWS::Partition}:ses:eu-central-1:111122223333:identity/example.com" || p.at("EmailConfiguration", "EmailSendingAccount") != "DEVELOPER" {
+		t.Errorf("the pool's mail: %v", p.at("EmailConfiguration"))
+	}
+	if diff := cmp.Diff([]any{"email"}, p.at("AutoVerifiedAttributes")); diff != "" {
+		t.Errorf("the pool sends no codes: %s", diff)
+	}
+	for name, test := range map[string]struct {
+		all  map[string]template
+		want any
+	}{"full": {fully(), "code"}, "aws": {onAWS(), nil}, "local": {locally(), nil}} {
+		for _, f := range functions(test.all) {
+			got := f.at("Environment", "Variables", "EMAIL_VERIFICATION")
+			if f.String() == "users/api" && got != test.want || f.String() != "users/api" && got != nil {
+				t.Errorf("%s: %s is told %v", name, f, got)
+			}
+		}
+	}
+}
+
+// The trigger that withholds the group is called with the version of its event that counts
+// for access tokens, by this pool alone, and may look users of this pool up.
+func TestAdminsNeedTOTP(t *testing.T) {
+	tpl := fully()["platform"]
+	p, _ := pool(t, fully())
+	if p.at("LambdaConfig", "PreTokenGenerationConfig", "LambdaVersion") != "V2_0" {
+		t.Errorf("triggers: %v", p.at("LambdaConfig"))
+	}
+	found := 0
+	for _, f := range functions(fully()) {
+		if f.kind != "pretoken" {
+			continue
+		}
+		found++
+		if ref(p.at("LambdaConfig", "PreTokenGenerationConfig", "LambdaArn")) != f.id {
+			t.Errorf("the pool calls %v", p.at("LambdaConfig"))
+		}
+		want := []string{
+			"cognito-idp:AdminGetUser on UserPool", "logs:CreateLogStream on LogGroup", "logs:PutLogEvents on LogGroup",
+			"xray:PutTelemetryRecords on *", "xray:PutTraceSegments on *",
+		}
+		if diff := cmp.Diff(want, f.grants(tpl)); diff != "" || f.at("Timeout") != 5.0 {
+			t.Errorf("%s, for %v s: %s", f, f.at("Timeout"), diff)
+		}
+		for id, permission := range tpl.of("AWS::Lambda::Permission") {
+			if ref(permission.at("FunctionName")) == f.id && (permission.at("Principal") != "cognito-idp.amazonaws.com" || tpl.Resources[ref(permission.at("SourceArn"))].Type != p.Type) {
+				t.Errorf("%s: %v", id, permission.Properties)
+			}
+		}
+	}
+	if found != 1 {
+		t.Errorf("%d triggers", found)
+	}
+	for name, all := range map[string]map[string]template{"aws": onAWS(), "local": locally()} {
+		if p, _ := pool(t, all); p.at("LambdaConfig") != nil {
+			t.Errorf("%s: %v", name, p.at("LambdaConfig"))
+		}
+	}
+}

@@ -30,7 +30,9 @@ var dist = sync.OnceValue(func() string {
 			writeBinary(dir, s.name, fn, "version 1")
 		}
 	}
-	writeBinary(dir, "users", "poolkeys", "version 1")
+	for _, fn := range []string{"poolkeys", "pretoken"} {
+		writeBinary(dir, "users", fn, "version 1")
+	}
 	return dir
 })
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,7 +53,7 @@ func TestTrigger(t *testing.T) {
 			}, slog.New(slog.NewTextHandler(&logged, nil)))
 			var ev pretoken.Event
 			ev.UserPoolID, ev.UserName = "eu-central-1_pool", "usr_1"
-			ev.Request.GroupConfiguration.GroupsToOverride = test.groups
+			ev.Request.GroupConfiguration.GroupsToOverride = slices.Clone(test.groups)
 			got, err := handle(t.Context(), ev)
 			if diff := cmp.Diff(test.want, got.Response.ClaimsAndScopeOverrideDetails.GroupOverrideDetails.GroupsToOverride); diff != "" || err != nil {
 				t.Errorf("%v: %s", err, diff)
@@ -70,8 +71,8 @@ func TestTrigger(t *testing.T) {
 	}
 }
 
-// Whoever cannot be looked up gets no token at all, rather than one that may be too
-// powerful or one that is refused without a reason.
+// An admin who cannot be looked up gets no token, rather than one that may be too powerful
+// or one that the services refuse without a reason.
 func TestNoAnswer(t *testing.T) {
 	broken, asked := errors.New("the pool does not answer"), []string{}
 	handle := pretoken.Trigger(func(string) pretoken.Pool { return pool{enrolled: true, err: broken, asked: &asked} }, slog.New(slog.DiscardHandler))

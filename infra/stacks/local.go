@@ -13,8 +13,8 @@ import (
 )
 
 // localSettings take the place of a stage's file. Customers sign in with their password,
-// as the contract has it. Data of a local run is nobody's loss, and data that outlives its
-// stack would be in the way of the next run.
+// as the contract has it. Data of a local run is no loss, and data that outlives its stack
+// would be in the way of the next run.
 func localSettings(discovery string) stages.Settings {
 	s := stages.Defaults()
 	s.Payments.Provider, s.Mail.Provider = "sandbox", "none"

@@ -66,7 +66,7 @@ func newNetwork(stack awscdk.Stack, c Config) network {
 		DropInvalidHeaderFields: jsii.Bool(true),
 	})
 	if settings.Logs.Balancer {
-		balancer.LogAccessLogs(accessLogs(stack, settings.Logs.Days), nil)
+		balancer.LogAccessLogs(accessLogs(stack, settings.Logs.Days), jsii.String("balancer"))
 	}
 	listen := &elb.BaseApplicationListenerProps{
 		Port:     jsii.Number(balancerPort(c)),

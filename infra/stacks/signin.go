@@ -16,10 +16,9 @@ import (
 	"tradewind/infra/service"
 )
 
-// signIn is the user pool. The users service makes the sign-ins, with the user's id
-// as the name and the e-mail address as an alias; nobody signs up past it, or changes an
-// address past it. Passwords are judged by length alone, rules on their characters only
-// make them guessable.
+// signIn is the user pool. The users service alone makes the sign-ins, with the user's id
+// as the name and the e-mail address as an alias, and alone changes an address. Passwords
+// are judged by length: rules on their characters only make them guessable.
 func (p *platform) signIn(c Config) {
 	stage, settings := c.Stage, c.Settings.SignIn
 	props := &awscognito.UserPoolProps{

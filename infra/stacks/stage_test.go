@@ -2,9 +2,11 @@ package stacks
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -18,11 +20,10 @@ import (
 // These tests look for what a stage's file says in the templates.
 
 // shippedProd is the shipped file of prod, filled in.
-func shippedProd(t *testing.T) string {
-	t.Helper()
+var shippedProd = sync.OnceValue(func() string {
 	text, err := os.ReadFile("../stages/prod.yaml")
 	if err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	filled := string(text)
 	for key, value := range map[string]string{
@@ -32,32 +33,37 @@ func shippedProd(t *testing.T) string {
 	} {
 		filled = strings.ReplaceAll(filled, key+"FILL-IN", key+value)
 	}
-	file := filepath.Join(t.TempDir(), "prod.yaml")
+	file := filepath.Join(scratch, "prod.yaml")
 	if err := os.WriteFile(file, []byte(filled), 0o600); err != nil {
-		t.Fatal(err)
+		panic(err)
 	}
 	return file
+})
+
+// inProd are the templates of that file.
+var inProd = sync.OnceValue(func() map[string]template { return synth("prod", prodWith(nil)) })
+
+// prodWith reads that file, in an app with more in its context.
+func prodWith(context map[string]any) Config {
+	all := map[string]any{"stageFile": shippedProd()}
+	maps.Copy(all, context)
+	c, err := FromContext(NewApp(awscdk.AppProps{Context: &all}).Node())
+	if err != nil {
+		panic(err)
+	}
+	c.Stage, c.Dist = stage, dist() // as the helpers here have it
+	return c
 }
 
-// Two deployments of one file are the same, whatever else their commands say. The second
-// says what once turned payments back to the sandbox, and mail off.
+// Two deployments of one file are the same. The second has the empty variables that once
+// turned payments back to the sandbox, and mail off.
 func TestTheFileDecides(t *testing.T) {
-	file := shippedProd(t)
-	from := func(name string, context map[string]any) map[string]template {
-		context["stageFile"] = file
-		c, err := FromContext(NewApp(awscdk.AppProps{Context: &context}).Node())
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.Stage, c.Dist = stage, dist() // as the helpers here have it
-		return synth(name, c)
-	}
-	first := from("prod", map[string]any{})
+	first := inProd()
 	for _, variable := range []string{"STRIPE_SECRET_ARN", "MAIL_FROM", "ADMIN_EMAIL", "STAGE"} {
 		t.Setenv(variable, "")
 	}
 	t.Setenv("DISCOVERY", "dns")
-	second := from("prod-again", map[string]any{"stage": "dev", "discovery": "dns", "stripeSecretArn": "", "mailFrom": "", "adminEmail": ""})
+	second := synth("prod-again", prodWith(map[string]any{"stage": "dev", "discovery": "dns", "stripeSecretArn": "", "mailFrom": "", "adminEmail": ""}))
 	for stack := range first {
 		if diff := cmp.Diff(first[stack].raw, second[stack].raw); diff != "" {
 			t.Errorf("%s: %s", stack, diff)
@@ -73,8 +79,8 @@ func TestTheFileDecides(t *testing.T) {
 }
 
 // The CDK deploys a stack to the account and region that its manifest names, and refuses
-// credentials for another. A manifest with questions would have it look for answers in
-// whatever account it is.
+// credentials for another. A manifest with questions would have it look for answers in an
+// account.
 func TestStacksHaveTheirAccount(t *testing.T) {
 	fully()
 	onAWS()
@@ -245,7 +251,7 @@ func TestZones(t *testing.T) {
 		zone, ids []any
 	}{
 		"aws":     {onAWS(), []any{firstZone(0), firstZone(1)}, []any{nil, nil}},
-		"in prod": {synth("zones-prod", with(func(s *stages.Settings) { s.Account, s.Region = "111122223333", "eu-central-1" })), []any{firstZone(0), firstZone(1)}, []any{nil, nil}},
+		"in prod": {inProd(), []any{firstZone(0), firstZone(1)}, []any{nil, nil}},
 		"full":    {fully(), []any{nil, nil}, []any{"euc1-az2", "euc1-az3"}},
 		"by name": {byName, []any{"us-east-1b", "us-east-1d"}, []any{nil, nil}},
 	} {
@@ -263,13 +269,19 @@ func firstZone(n float64) any {
 	return map[string]any{"Fn::Select": []any{n, map[string]any{"Fn::GetAZs": ""}}}
 }
 
-// In a network that exists the platform makes no subnet, no route and no endpoint.
-func TestExistingNetwork(t *testing.T) {
-	all := synth("existing", with(func(s *stages.Settings) {
+// otherwise are the templates of a file that makes the other choices: a network that
+// exists, and a topic that does.
+var otherwise = sync.OnceValue(func() map[string]template {
+	return synth("otherwise", with(func(s *stages.Settings) {
 		s.Discovery = service.Registry
 		s.Network.VPC = stages.VPC{ID: "vpc-0123456789abcdef0", Subnets: []string{"subnet-11111111", "subnet-22222222"}}
+		s.Alarms.Topic = "arn:aws:sns:eu-central-1:111122223333:on-call"
 	}))
-	tpl := all["network"]
+})
+
+// In a network that exists the platform makes no subnet, no route and no endpoint.
+func TestExistingNetwork(t *testing.T) {
+	tpl := otherwise()["network"]
 	for id, r := range tpl.Resources {
 		switch r.Type {
 		case "AWS::EC2::VPC", "AWS::EC2::Subnet", "AWS::EC2::RouteTable", "AWS::EC2::Route", "AWS::EC2::VPCEndpoint", "AWS::EC2::FlowLog":
@@ -482,8 +494,6 @@ func TestDomain(t *testing.T) {
 
 // Alarms reach the addresses of the file, or the topic that it names.
 func TestAlarmReceivers(t *testing.T) {
-	const other = "arn:aws:sns:eu-central-1:111122223333:on-call"
-	toTopic := synth("alarms", with(func(s *stages.Settings) { s.Alarms.Topic = other }))
 	for name, test := range map[string]struct {
 		all    map[string]template
 		emails []any
@@ -491,7 +501,7 @@ func TestAlarmReceivers(t *testing.T) {
 	}{
 		"aws":   {onAWS(), nil, true},
 		"full":  {fully(), []any{"on-call@example.com"}, true},
-		"topic": {toTopic, nil, false},
+		"topic": {otherwise(), nil, false},
 	} {
 		tpl := test.all["platform"]
 		var emails []any
@@ -512,7 +522,7 @@ func TestAlarmReceivers(t *testing.T) {
 			if p.at("Name") != "/tradewind/test/platform/alarm-topic-arn" {
 				continue
 			}
-			if own := tpl.Resources[ref(p.at("Value"))].Type == "AWS::SNS::Topic"; own != test.own || !own && p.at("Value") != other || own != (topics == 1) {
+			if own := tpl.Resources[ref(p.at("Value"))].Type == "AWS::SNS::Topic"; own != test.own || !own && p.at("Value") != "arn:aws:sns:eu-central-1:111122223333:on-call" || own != (topics == 1) {
 				t.Errorf("%s: alarms go to %v, beside %d topics", name, p.at("Value"), topics)
 			}
 		}

@@ -252,14 +252,20 @@ FORCE:
 .local/stamps/lambda: FORCE
 	$(call stamp,printenv LAMBDA)
 .local/stamps/stage: FORCE
-	$(call stamp,echo "$(STAGE) $(DISCOVERY) $(STRIPE_SECRET_ARN) $(MAIL_FROM) $(ADMIN_EMAIL)")
+	$(call stamp,echo "$(STAGE_FILE)"; cat $(STAGE_FILE))
 .local/stamps/discovery: FORCE
 	$(call stamp,echo "$(DISCOVERY)")
 
 # --- Templates -------------------------------------------------------------------
 
-.PHONY: synth synth-local
-synth: preflight ## Templates and binaries for AWS and for the local endpoint into cdk.out/
+# What a stage on AWS depends on is in its file, and nothing of it on a command line,
+# which the next one would forget.
+STAGE_FILE = infra/stages/$(STAGE).yaml
+
+.PHONY: synth synth-local check-stage
+check-stage: | preflight
+	@go run ./infra/stages/check $(STAGE_FILE)
+synth: check-stage ## Templates and binaries for AWS and for the local endpoint into cdk.out/
 	@$(SUBMAKE) cdk.out/aws/manifest.json cdk.out/local/manifest.json
 synth-local: preflight ## Those for the local endpoint only
 	@$(SUBMAKE) cdk.out/local/manifest.json
@@ -272,21 +278,22 @@ synth-local: preflight ## Those for the local endpoint only
 synthesise = @echo "synth $(@D)"; mkdir -p $(@D); find $(@D) -mindepth 1 -maxdepth 1 ! -name .cache -exec rm -rf {} +; \
   { CDK_OUTDIR=$(@D) CDK_CONTEXT_JSON='$(CONTEXT)' $(VALIDATION) .local/bin/infra 2>&1 >&3 | sed -u 's/Runtime process exited abnormally: waitid: no child processes//' >&2; } 3>&1
 
-cdk.out/aws/manifest.json: CONTEXT = {"stage": "$(STAGE)", "discovery": "$(DISCOVERY)", "stripeSecretArn": "$(STRIPE_SECRET_ARN)", "mailFrom": "$(MAIL_FROM)", "adminEmail": "$(ADMIN_EMAIL)"}
+cdk.out/aws/manifest.json: CONTEXT = {"stageFile": "$(STAGE_FILE)"}
 cdk.out/aws/manifest.json: .local/bin/infra .local/stamps/stage $(call binaries,arm64)
 	$(synthesise)
-cdk.out/local/manifest.json: CONTEXT = {"stage": "local", "local": "true", "discovery": "$(DISCOVERY)"}
+cdk.out/local/manifest.json: CONTEXT = {"local": "true", "discovery": "$(DISCOVERY)"}
 # Ten seconds of the CDK's own rules; the templates for AWS, which these are bent
 # from, are held to them.
 cdk.out/local/manifest.json: VALIDATION = CDK_VALIDATION=false
 cdk.out/local/manifest.json: .local/bin/infra .local/stamps/discovery $(call binaries,$(HOST))
 	$(synthesise)
 
-# The templates for AWS in each way of discovery, to be checked and not to be deployed:
-# the binaries are not copied beside them.
-checked := $(patsubst %,cdk.out/check/%/manifest.json,loadbalancer registry dns)
-cdk.out/check/%/manifest.json: CONTEXT = {"stage": "dev", "discovery": "$*", "aws:cdk:disable-asset-staging": true}
-cdk.out/check/%/manifest.json: .local/bin/infra $(call binaries,arm64)
+# The templates for AWS, to be checked and not to be deployed: the binaries are not copied
+# beside them. What is shipped is one way to set a stage up, the others are for this.
+CHECKED := infra/stages/dev.yaml $(wildcard infra/stages/testdata/*.yaml)
+checked := $(patsubst %.yaml,cdk.out/check/%/manifest.json,$(notdir $(CHECKED)))
+cdk.out/check/%/manifest.json: CONTEXT = {"stageFile": "$(filter %/$*.yaml,$(CHECKED))", "aws:cdk:disable-asset-staging": true}
+cdk.out/check/%/manifest.json: .local/bin/infra $(CHECKED) $(call binaries,arm64)
 	$(synthesise)
 
 # Preflight says which Node.js will do; the banner of the CDK's runtime over version
@@ -313,10 +320,10 @@ destroying = echo "would destroy" && $(if $(STACK),echo $(stack),$(CDK) list --a
 endif
 
 .PHONY: deploy destroy
-deploy: infra/node_modules/.installed ## To the AWS account of your credentials
+deploy: check-stage infra/node_modules/.installed ## To the AWS account of your credentials
 	@$(SUBMAKE) cdk.out/aws/manifest.json
 	@$(deploying)
-destroy: infra/node_modules/.installed ## Away from there again, asking first
+destroy: check-stage infra/node_modules/.installed ## Away from there again, asking first
 	@$(SUBMAKE) cdk.out/aws/manifest.json
 	@$(destroying)
 

@@ -1,9 +1,10 @@
 // Command infra writes the platform's CloudFormation templates.
 //
 // It is an ordinary program: run it from the project's root and it writes to the
-// folder in CDK_OUTDIR what the context in CDK_CONTEXT_JSON asks for (stage, local,
-// arch, dist, discovery and more; package stacks says what they mean). The CDK's tools
-// then deploy that folder. The binaries of the functions must have been built before.
+// folder in CDK_OUTDIR what the context in CDK_CONTEXT_JSON asks for: stageFile, the file
+// of a stage on AWS (package stages), or local and discovery for the local endpoint, and
+// arch and dist. The CDK's tools then deploy that folder. The binaries of the functions
+// must have been built before.
 //
 // The CDK validates the finished templates, and a finding is an error. That is most
 // of the time a synthesis takes, so it can be left out with CDK_VALIDATION=false
@@ -28,7 +29,11 @@ func main() {
 func synth() error {
 	defer jsii.Close()
 	app := stacks.NewApp(awscdk.AppProps{})
-	if err := stacks.Build(app, stacks.FromContext(app.Node())); err != nil {
+	config, err := stacks.FromContext(app.Node())
+	if err != nil {
+		return err
+	}
+	if err := stacks.Build(app, config); err != nil {
 		return err
 	}
 	app.Synth(nil)

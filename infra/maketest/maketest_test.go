@@ -24,7 +24,7 @@ func commands(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	// This test may itself be run by make, with variables of its own.
 	cmd.Env = slices.DeleteFunc(os.Environ(), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
-		return slices.Contains([]string{"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "APPROVE", "STAGE", "STACK"}, name)
+		return slices.Contains([]string{"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "APPROVE", "STAGE", "STACK", "DISCOVERY"}, name)
 	})
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
@@ -69,6 +69,41 @@ func TestApprovalRefused(t *testing.T) {
 			if err == nil || stdout != "" || !strings.Contains(stderr, "APPROVE is ") || !strings.Contains(stderr, "broadening, any-change, or never") {
 				t.Errorf("%s: APPROVE=%s: %v: %s%s", target, value, err, stdout, stderr)
 			}
+		}
+	}
+}
+
+// A setting of a stage is in its file. On a command line it would hold for one deployment,
+// so it is refused there rather than ignored.
+func TestSettingsAreNotVariables(t *testing.T) {
+	for _, args := range [][]string{
+		{"deploy", "STRIPE_SECRET_ARN=arn:aws:secretsmanager:eu-central-1:111122223333:secret:stripe-AbCdEf"},
+		{"deploy", "MAIL_FROM="},
+		{"synth", "ADMIN_EMAIL=admin@example.com"},
+		{"deploy", "DISCOVERY=dns"},
+		{"destroy", "DISCOVERY=dns"},
+	} {
+		name, _, _ := strings.Cut(args[1], "=")
+		stdout, stderr, err := commands(t, append(args, "STAGE=prod")...)
+		if err == nil || stdout != "" || !strings.Contains(stderr, name+" is a setting of the stage: write it into infra/stages/prod.yaml") {
+			t.Errorf("%v: %v: %s%s", args, err, stdout, stderr)
+		}
+	}
+	if _, stderr, err := commands(t, "run", "DISCOVERY=dns"); err != nil {
+		t.Errorf("run: %v: %s", err, stderr)
+	}
+}
+
+// A stage's file is read before anything is made of it.
+func TestStageIsReadFirst(t *testing.T) {
+	for _, target := range []string{"synth", "deploy", "destroy"} {
+		stdout, stderr, err := commands(t, target, "STAGE=shop")
+		if err != nil {
+			t.Fatalf("%s: %v: %s", target, err, stderr)
+		}
+		read, made := strings.Index(stdout, "go run ./infra/stages/check infra/stages/shop.yaml\n"), strings.Index(stdout, "cdk.out/aws")
+		if read < 0 || made < read {
+			t.Errorf("%s: %s", target, stdout)
 		}
 	}
 }

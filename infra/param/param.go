@@ -19,16 +19,18 @@ import (
 
 // The parameters of a stage, by the stack that writes them.
 const (
-	VpcID              = "network/vpc-id"
-	SubnetA            = "network/subnet-a"
-	SubnetB            = "network/subnet-b"
-	AlbURL             = "network/alb-url"
-	AlbListenerArn     = "network/alb-listener-arn"
-	AlbSecurityGroupID = "network/alb-security-group-id"
-	NamespaceID        = "network/namespace-id"
-	DNSServer          = "network/dns-server" // of the local endpoint only: on AWS the network has one
+	VpcID                  = "network/vpc-id"
+	SubnetA                = "network/subnet-a"
+	SubnetB                = "network/subnet-b"
+	AlbURL                 = "network/alb-url"
+	AlbListenerArn         = "network/alb-listener-arn"
+	AlbSecurityGroupID     = "network/alb-security-group-id"
+	CallersSecurityGroupID = "network/callers-security-group-id"
+	NamespaceID            = "network/namespace-id"
+	DNSServer              = "network/dns-server" // of the local endpoint only: on AWS the network has one
 
 	APIID            = "platform/api-id"
+	AuthorizerID     = "platform/authorizer-id"
 	BusName          = "platform/bus-name"
 	BusArn           = "platform/bus-arn"
 	UserPoolID       = "platform/user-pool-id"

@@ -11,6 +11,7 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
+	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
@@ -79,12 +80,7 @@ func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.Fun
 // what is listed and nothing by default: the managed policies are wider.
 func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, network *awslambda.FunctionProps) awslambda.Function {
 	id := title(fn)
-	logs := awslogs.NewLogGroup(b.scope, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
-		LogGroupName: jsii.String("/aws/lambda/" + *b.physical(fn)),
-		Retention:    awslogs.RetentionDays_ONE_MONTH,
-		// Logs are not data: a group left behind would keep the stack from coming back.
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
+	logs := Logs(b.scope, id+"Logs", "/aws/lambda/"+*b.physical(fn), b.LogDays)
 	role := awsiam.NewRole(b.scope, jsii.String(id+"Role"), &awsiam.RoleProps{
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
@@ -117,6 +113,16 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 	return made
 }
 
+// Logs is a log group with a name of its own, which keeps its lines for a number of days.
+// Logs are not data: a group left behind would keep the stack from coming back.
+func Logs(scope constructs.Construct, id, name string, days int) awslogs.LogGroup {
+	group := awslogs.NewLogGroup(scope, jsii.String(id), &awslogs.LogGroupProps{
+		LogGroupName: jsii.String(name), RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
+	})
+	group.Node().DefaultChild().(awslogs.CfnLogGroup).SetRetentionInDays(jsii.Number(days))
+	return group
+}
+
 // AfterPolicy makes a function wait for its role's policy: a role without would do for
 // creating a function, not for its first call. The CDK waits for both, although the
 // reference to the role already does.
@@ -146,8 +152,8 @@ func (b *builder) network(fn string) *awslambda.FunctionProps {
 		SecurityGroupEgress: &[]*awsec2.CfnSecurityGroup_EgressProperty{{
 			Description:                jsii.String("internal load balancer"),
 			IpProtocol:                 jsii.String("tcp"),
-			FromPort:                   jsii.Number(80),
-			ToPort:                     jsii.Number(80),
+			FromPort:                   jsii.Number(b.BalancerPort),
+			ToPort:                     jsii.Number(b.BalancerPort),
 			DestinationSecurityGroupId: b.param(param.AlbSecurityGroupID),
 		}, {
 			Description: jsii.String("DynamoDB through its gateway endpoint"),
@@ -157,13 +163,15 @@ func (b *builder) network(fn string) *awslambda.FunctionProps {
 			CidrIp:      jsii.String("0.0.0.0/0"),
 		}},
 	})
+	known := func(id string, group *string) awsec2.ISecurityGroup {
+		return awsec2.SecurityGroup_FromSecurityGroupId(b.scope, jsii.String(title(fn)+id), group,
+			&awsec2.SecurityGroupImportOptions{Mutable: jsii.Bool(false)})
+	}
 	return &awslambda.FunctionProps{
 		Vpc:        b.vpc,
 		VpcSubnets: &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
-		SecurityGroups: &[]awsec2.ISecurityGroup{
-			awsec2.SecurityGroup_FromSecurityGroupId(b.scope, jsii.String(title(fn)+"Group"), group.AttrGroupId(),
-				&awsec2.SecurityGroupImportOptions{Mutable: jsii.Bool(false)}),
-		},
+		// By the second one the balancer and the registry know it for a caller.
+		SecurityGroups: &[]awsec2.ISecurityGroup{known("Group", group.AttrGroupId()), known("Callers", b.param(param.CallersSecurityGroupID))},
 	}
 }
 

@@ -17,9 +17,6 @@ import (
 // its problem document and not by the gateway with its own. One service answers so for
 // what is below no base at all. A GET's HEAD is a route too, or it would come by
 // that other way, without a caller.
-//
-// The authorizer belongs to the service: one shared by all would make their stacks
-// depend on each other, and its name must be unique within the API.
 func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 	api := b.param(param.APIID)
 
@@ -29,16 +26,6 @@ func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 		IntegrationUri:       live.FunctionArn(),
 		PayloadFormatVersion: jsii.String("2.0"),
 		TimeoutInMillis:      jsii.Number(29_000),
-	})
-	authorizer := awsapigatewayv2.NewCfnAuthorizer(b.scope, jsii.String("Authorizer"), &awsapigatewayv2.CfnAuthorizerProps{
-		ApiId:          api,
-		AuthorizerType: jsii.String("JWT"),
-		Name:           jsii.String(b.Name),
-		IdentitySource: jsii.Strings("$request.header.Authorization"),
-		JwtConfiguration: &awsapigatewayv2.CfnAuthorizer_JWTConfigurationProperty{
-			Issuer:   b.param(param.Issuer),
-			Audience: &[]*string{b.param(param.UserPoolClientID)},
-		},
 	})
 	b.gatewayMayInvoke("GatewayMayInvoke", live, "*/*"+b.Base+"*")
 
@@ -60,7 +47,7 @@ func (b *builder) gateway(live awslambda.Alias) []awsapigatewayv2.CfnRoute {
 		}
 		if r.SignedIn {
 			props.AuthorizationType = jsii.String("JWT")
-			props.AuthorizerId = authorizer.Ref()
+			props.AuthorizerId = b.param(param.AuthorizerID)
 		}
 		made = append(made, awsapigatewayv2.NewCfnRoute(b.scope, jsii.String("Route "+r.Method+" "+r.Path), props))
 	}

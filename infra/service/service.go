@@ -53,6 +53,11 @@ type Props struct {
 	CallsServices bool
 	Discovery     string // how it finds them: one of Discoveries
 
+	BalancerPort int // where the internal load balancer listens
+
+	LogDays     int  // how long logs are kept
+	ProtectData bool // the table stays when its stack goes
+
 	API, Relay, Consumer Function
 	Schedules            []Schedule
 }

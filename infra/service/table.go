@@ -15,8 +15,7 @@ const (
 )
 
 // table is the service's only store: state, outbox, inbox and idempotency records
-// share it because they are written in one transaction. Capacity is on demand. The
-// data outlives the stack: losing it must take more than removing a stack.
+// share it because they are written in one transaction. Capacity is on demand.
 func (b *builder) table() awsdynamodb.TableV2 {
 	key := func(name string) *awsdynamodb.Attribute {
 		return &awsdynamodb.Attribute{Name: jsii.String(name), Type: awsdynamodb.AttributeType_STRING}
@@ -44,9 +43,18 @@ func (b *builder) table() awsdynamodb.TableV2 {
 		PointInTimeRecoverySpecification: &awsdynamodb.PointInTimeRecoverySpecification{
 			PointInTimeRecoveryEnabled: jsii.Bool(true),
 		},
-		DeletionProtection: jsii.Bool(true),
-		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
+		DeletionProtection: jsii.Bool(b.ProtectData),
+		RemovalPolicy:      DataPolicy(b.ProtectData),
 	})
+}
+
+// DataPolicy is what becomes of data when its stack goes. Protected data stays: losing it
+// must take more than removing a stack.
+func DataPolicy(protect bool) awscdk.RemovalPolicy {
+	if protect {
+		return awscdk.RemovalPolicy_RETAIN
+	}
+	return awscdk.RemovalPolicy_DESTROY
 }
 
 // useTable is what a function that owns its data needs: point reads, queries, and

@@ -4,15 +4,24 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/aws/aws-cdk-go/awscdk/v2"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
 	"tradewind/infra/service"
+	"tradewind/infra/stages"
 )
+
+// localSettings take the place of a stage's file. Customers sign in with their password,
+// as the contract has it. Data of a local run is no loss, and data that outlives its stack
+// would be in the way of the next run.
+func localSettings(discovery string) stages.Settings {
+	s := stages.Defaults()
+	s.Payments.Provider, s.Mail.Provider = "sandbox", "none"
+	s.Discovery = discovery
+	s.Protection = stages.Protection{}
+	return s
+}
 
 // bend is everything in which the local endpoint's templates differ from AWS's. It
 // works on the finished stacks: what builds them does not know the difference, so
@@ -29,7 +38,7 @@ func bend(c Config, n network, p platform, services []service.Service) {
 
 	// Nor does the private zone, for which this machine would have to ask another name
 	// server. Whoever starts the endpoint serves the zone too, and says where.
-	if c.Discovery == service.DNS {
+	if c.Settings.Discovery == service.DNS {
 		for _, s := range services {
 			for _, f := range append(slices.Collect(maps.Values(s.Scheduled)), s.API) {
 				if *f.IsBoundToVpc() { // it calls others
@@ -37,16 +46,6 @@ func bend(c Config, n network, p platform, services []service.Service) {
 				}
 			}
 		}
-	}
-
-	// Data of a local run is nobody's loss, and what outlives its stack would be in the
-	// way of the next run.
-	p.pool.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-	p.pool.Node().DefaultChild().(awscognito.CfnUserPool).SetDeletionProtection(jsii.String("INACTIVE"))
-	for _, s := range services {
-		s.Table.ApplyRemovalPolicy(awscdk.RemovalPolicy_DESTROY)
-		s.Table.Node().DefaultChild().(awsdynamodb.CfnGlobalTable).
-			AddPropertyOverride(jsii.String("Replicas.0.DeletionProtectionEnabled"), false)
 	}
 
 	// Whoever tries out a payment that is never answered does not wait a quarter of an

@@ -22,18 +22,19 @@ func notificationsService(stack awscdk.Stack, c Config) service.Props {
 	}
 }
 
-// mailer lets the consumer send mails, where the stage has an address to send from.
+// mailer lets the consumer send mails, where the stage does.
 func mailer(stack awscdk.Stack, c Config) service.Function {
-	if c.MailFrom == "" {
+	mail := c.Settings.Mail
+	if mail.Provider == "none" {
 		return service.Function{}
 	}
-	_, domain, _ := strings.Cut(c.MailFrom, "@")
+	_, domain, _ := strings.Cut(mail.From, "@")
 	identity := *stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("ses"), Resource: jsii.String("identity"), ResourceName: jsii.String(domain),
 	})
 	return service.Function{
 		Env: map[string]*string{
-			"MAILER": jsii.String("ses"), "MAIL_FROM": jsii.String(c.MailFrom), "ADMIN_EMAIL": jsii.String(c.AdminEmail),
+			"MAILER": jsii.String(mail.Provider), "MAIL_FROM": jsii.String(mail.From), "ADMIN_EMAIL": jsii.String(mail.Admin),
 		},
 		Allow: []awsiam.PolicyStatement{service.Allow("ses:SendEmail", identity)},
 	}

@@ -21,7 +21,8 @@ func ordersService(_ awscdk.Stack, c Config) service.Props {
 			service.SignedIn("GET", "/{id}/history"),
 		},
 		CallsServices: true, // prices come from the catalog, and users knows who is a customer
-		API:           service.Function{Env: map[string]*string{"PAYMENT_PROVIDER": jsii.String(provider(c))}},
+		// It decides which payment methods an order may name.
+		API: service.Function{Env: map[string]*string{"PAYMENT_PROVIDER": jsii.String(c.Settings.Payments.Provider)}},
 		Schedules: []service.Schedule{{
 			Name:  "sweeper",
 			Every: time.Minute,

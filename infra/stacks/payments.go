@@ -17,13 +17,13 @@ func paymentsService(_ awscdk.Stack, c Config) service.Props {
 		Batch:   1,
 		Timeout: 30 * time.Second,
 		Env: map[string]*string{
-			"PAYMENT_PROVIDER": jsii.String(provider(c)),
+			"PAYMENT_PROVIDER": jsii.String(c.Settings.Payments.Provider),
 			"PROVIDER_TIMEOUT": jsii.String("12s"),
 		},
 	}
-	if c.StripeSecretARN != "" {
-		consumer.Env["STRIPE_SECRET_ARN"] = jsii.String(c.StripeSecretARN)
-		consumer.Allow = []awsiam.PolicyStatement{service.Allow("secretsmanager:GetSecretValue", c.StripeSecretARN)}
+	if secret := c.Settings.Payments.Secret; secret != "" {
+		consumer.Env["STRIPE_SECRET_ARN"] = jsii.String(secret)
+		consumer.Allow = []awsiam.PolicyStatement{service.Allow("secretsmanager:GetSecretValue", secret)}
 	}
 	return service.Props{
 		Collection: "payments",
@@ -34,13 +34,4 @@ func paymentsService(_ awscdk.Stack, c Config) service.Props {
 		},
 		Consumer: consumer,
 	}
-}
-
-// provider is who moves the money. The orders service is told too: it decides which
-// payment methods an order may name.
-func provider(c Config) string {
-	if c.StripeSecretARN != "" {
-		return "stripe"
-	}
-	return "sandbox"
 }

@@ -1,17 +1,20 @@
 package stacks
 
 import (
+	"fmt"
+
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsbudgets"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscognito"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsevents"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awslogs"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssecretsmanager"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssns"
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
+	"tradewind/infra/stages"
 )
 
 type platform struct {
@@ -22,19 +25,12 @@ type platform struct {
 	secret  awssecretsmanager.Secret
 }
 
-// accessLog is one line a request. It names the caller by the token's subject and
-// never holds the token; $context values that may be absent are logged as "-".
-const accessLog = `{"requestId":"$context.requestId","time":"$context.requestTime","ip":"$context.identity.sourceIp",` +
-	`"routeKey":"$context.routeKey","path":"$context.path","status":"$context.status","bytes":"$context.responseLength",` +
-	`"latencyMs":"$context.responseLatency","integrationMs":"$context.integrationLatency",` +
-	`"integrationError":"$context.integrationErrorMessage","authorizerError":"$context.authorizer.error","sub":"$context.authorizer.claims.sub"}`
-
 // newPlatform is what all services share and none owns.
 func newPlatform(stack awscdk.Stack, c Config) platform {
 	p, stage := platform{stack: stack}, c.Stage
 	p.events(stage)
-	p.gateway(stage)
-	p.signIn(stage)
+	p.gateway(c)
+	p.signIn(c)
 	p.poolKeys(c)
 
 	// Key of the list cursors, so that a forged one is noticed. The api functions get
@@ -47,17 +43,62 @@ func newPlatform(stack awscdk.Stack, c Config) platform {
 	})
 	param.Write(stack, stage, param.CursorKeyArn, p.secret.SecretArn())
 
-	// Every alarm of the stage; whoever is on call subscribes. A topic with a policy
-	// loses the default one, so the alarms must be let in by name.
-	alarms := awssns.NewTopic(stack, jsii.String("Alarms"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})
-	alarms.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
-		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
-		Actions:    jsii.Strings("sns:Publish"),
-		Resources:  &[]*string{alarms.TopicArn()},
-		Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:SourceAccount": stack.Account()}},
-	}))
-	param.Write(stack, stage, param.AlarmTopicArn, alarms.TopicArn())
+	p.alarms(c)
+	p.budget(c.Settings.Budget)
 	return p
+}
+
+// alarms names the topic that receives every alarm of the stage: its own, or one that
+// exists already.
+func (p *platform) alarms(c Config) {
+	topic := jsii.String(c.Settings.Alarms.Topic)
+	if *topic == "" {
+		// A topic with a policy loses the default one, so the alarms must be let in by name.
+		own := awssns.NewTopic(p.stack, jsii.String("Alarms"), &awssns.TopicProps{EnforceSSL: jsii.Bool(true)})
+		own.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("cloudwatch.amazonaws.com"), nil)},
+			Actions:    jsii.Strings("sns:Publish"),
+			Resources:  &[]*string{own.TopicArn()},
+			Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:SourceAccount": p.stack.Account()}},
+		}))
+		for i, address := range c.Settings.Alarms.Emails {
+			awssns.NewCfnSubscription(p.stack, jsii.String(fmt.Sprint("AlarmsTo", i+1)), &awssns.CfnSubscriptionProps{
+				TopicArn: own.TopicArn(), Protocol: jsii.String("email"), Endpoint: jsii.String(address),
+			})
+		}
+		topic = own.TopicArn()
+	}
+	param.Write(p.stack, c.Stage, param.AlarmTopicArn, topic)
+	output(p.stack, "AlarmTopicArn", topic)
+}
+
+// budget tells when a month's costs come to four fifths of the amount, and when they are
+// going to exceed it. They are those of the whole account: costs of one stage are told
+// apart only where its tags have been activated for billing, and would be none otherwise.
+func (p *platform) budget(b stages.Budget) {
+	if b.Monthly == 0 {
+		return
+	}
+	var receivers []*awsbudgets.CfnBudget_SubscriberProperty
+	for _, address := range b.Emails {
+		receivers = append(receivers, &awsbudgets.CfnBudget_SubscriberProperty{SubscriptionType: jsii.String("EMAIL"), Address: jsii.String(address)})
+	}
+	notify := func(kind string, percent int) *awsbudgets.CfnBudget_NotificationWithSubscribersProperty {
+		return &awsbudgets.CfnBudget_NotificationWithSubscribersProperty{
+			Notification: &awsbudgets.CfnBudget_NotificationProperty{
+				NotificationType: jsii.String(kind), ComparisonOperator: jsii.String("GREATER_THAN"), Threshold: jsii.Number(percent), ThresholdType: jsii.String("PERCENTAGE"),
+			},
+			Subscribers: receivers,
+		}
+	}
+	awsbudgets.NewCfnBudget(p.stack, jsii.String("Budget"), &awsbudgets.CfnBudgetProps{
+		Budget: &awsbudgets.CfnBudget_BudgetDataProperty{
+			BudgetType:  jsii.String("COST"),
+			TimeUnit:    jsii.String("MONTHLY"),
+			BudgetLimit: &awsbudgets.CfnBudget_SpendProperty{Amount: jsii.Number(b.Monthly), Unit: jsii.String("USD")},
+		},
+		NotificationsWithSubscribers: []*awsbudgets.CfnBudget_NotificationWithSubscribersProperty{notify("ACTUAL", 80), notify("FORECASTED", 100)},
+	})
 }
 
 // events is the bus, and an archive of all that passed so that it can be replayed.
@@ -81,12 +122,12 @@ func (p *platform) events(stage string) {
 	output(p.stack, "BusName", bus.EventBusName())
 }
 
-// gateway is the public HTTP API, still without routes: the services bring theirs.
-// Any origin may call it: there are no cookies, and a token is nothing a foreign page
-// could make a browser send.
-func (p *platform) gateway(stage string) {
+// gateway is the public HTTP API, still without routes: the services bring theirs, and
+// stack edge opens it. Any origin may call it: there are no cookies, and a token is
+// nothing a foreign page could make a browser send.
+func (p *platform) gateway(c Config) {
 	p.api = awsapigatewayv2.NewCfnApi(p.stack, jsii.String("Api"), &awsapigatewayv2.CfnApiProps{
-		Name:         jsii.String("tradewind-" + stage),
+		Name:         jsii.String("tradewind-" + c.Stage),
 		ProtocolType: jsii.String("HTTP"),
 		CorsConfiguration: &awsapigatewayv2.CfnApi_CorsProperty{
 			AllowOrigins:  jsii.Strings("*"),
@@ -95,70 +136,8 @@ func (p *platform) gateway(stage string) {
 			ExposeHeaders: jsii.Strings("etag", "location", "retry-after", "idempotency-replayed", "x-correlation-id"),
 			MaxAge:        jsii.Number(3600),
 		},
+		DisableExecuteApiEndpoint: jsii.Bool(c.Settings.Domain.Name != ""),
 	})
-	logs := awslogs.NewLogGroup(p.stack, jsii.String("AccessLogs"), &awslogs.LogGroupProps{
-		// With this prefix the gateway's permission to write does not grow the account's one policy.
-		LogGroupName:  jsii.String("/aws/vendedlogs/tradewind-" + stage + "-gateway"),
-		Retention:     awslogs.RetentionDays_ONE_MONTH,
-		RemovalPolicy: awscdk.RemovalPolicy_DESTROY,
-	})
-	awsapigatewayv2.NewCfnStage(p.stack, jsii.String("Stage"), &awsapigatewayv2.CfnStageProps{
-		ApiId:      p.api.Ref(),
-		StageName:  jsii.String("$default"),
-		AutoDeploy: jsii.Bool(true),
-		AccessLogSettings: &awsapigatewayv2.CfnStage_AccessLogSettingsProperty{
-			DestinationArn: logs.LogGroupArn(), Format: jsii.String(accessLog),
-		},
-		DefaultRouteSettings: &awsapigatewayv2.CfnStage_RouteSettingsProperty{
-			ThrottlingRateLimit:    jsii.Number(1000),
-			ThrottlingBurstLimit:   jsii.Number(2000),
-			DetailedMetricsEnabled: jsii.Bool(true),
-		},
-	})
-	param.Write(p.stack, stage, param.APIID, p.api.Ref())
+	param.Write(p.stack, c.Stage, param.APIID, p.api.Ref())
 	output(p.stack, "ApiId", p.api.Ref())
-}
-
-// signIn is the user pool. The users service makes the sign-ins, with the user's id
-// as the name and the e-mail address as an alias; nobody signs up past it. Passwords
-// are judged by length alone, rules on their characters only make them guessable.
-func (p *platform) signIn(stage string) {
-	p.pool = awscognito.NewUserPool(p.stack, jsii.String("Users"), &awscognito.UserPoolProps{
-		UserPoolName:        jsii.String("tradewind-" + stage),
-		SignInAliases:       &awscognito.SignInAliases{Username: jsii.Bool(true), Email: jsii.Bool(true)},
-		SignInCaseSensitive: jsii.Bool(false),
-		SelfSignUpEnabled:   jsii.Bool(false),
-		StandardAttributes: &awscognito.StandardAttributes{
-			Email: &awscognito.StandardAttribute{Required: jsii.Bool(true), Mutable: jsii.Bool(true)},
-		},
-		AccountRecovery: awscognito.AccountRecovery_EMAIL_ONLY,
-		PasswordPolicy: &awscognito.PasswordPolicy{
-			MinLength:        jsii.Number(8),
-			RequireDigits:    jsii.Bool(false),
-			RequireLowercase: jsii.Bool(false),
-			RequireUppercase: jsii.Bool(false),
-			RequireSymbols:   jsii.Bool(false),
-		},
-		DeletionProtection: jsii.Bool(true),
-		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
-	})
-	awscognito.NewCfnUserPoolGroup(p.stack, jsii.String("Admins"), &awscognito.CfnUserPoolGroupProps{
-		UserPoolId: p.pool.UserPoolId(), GroupName: jsii.String("admin"),
-	})
-	client := p.pool.AddClient(jsii.String("Client"), &awscognito.UserPoolClientOptions{
-		AuthFlows:                  &awscognito.AuthFlow{UserPassword: jsii.Bool(true), AdminUserPassword: jsii.Bool(true)},
-		DisableOAuth:               jsii.Bool(true),
-		PreventUserExistenceErrors: jsii.Bool(true),
-		AccessTokenValidity:        awscdk.Duration_Hours(jsii.Number(1)),
-		RefreshTokenValidity:       awscdk.Duration_Days(jsii.Number(30)),
-	})
-	param.Write(p.stack, stage, param.UserPoolID, p.pool.UserPoolId())
-	param.Write(p.stack, stage, param.UserPoolClientID, client.UserPoolClientId())
-	// Joined, not asked of the pool: the local endpoint has no attribute for it, and
-	// the form is fixed.
-	param.Write(p.stack, stage, param.Issuer, awscdk.Fn_Join(jsii.String(""), &[]*string{
-		jsii.String("https://cognito-idp."), p.stack.Region(), jsii.String(".amazonaws.com/"), p.pool.UserPoolId(),
-	}))
-	output(p.stack, "UserPoolId", p.pool.UserPoolId())
-	output(p.stack, "UserPoolClientId", client.UserPoolClientId())
 }

@@ -11,11 +11,12 @@ import (
 // endpoint accept it: a deployment would fail.
 
 // everyMode runs an assertion for the templates of every way of discovery, of both
-// kinds.
+// kinds, and of stages whose files say more.
 func everyMode(t *testing.T, check func(t *testing.T, all map[string]template)) {
 	t.Helper()
 	for name, synthesised := range map[string]func() map[string]template{
 		"loadbalancer": onAWS, "registry": byRegistry, "dns": byDNS,
+		"every setting": fully, "other settings": otherwise, "prod": inProd,
 		"loadbalancer, locally": locally, "registry, locally": byRegistryLocally, "dns, locally": byDNSLocally,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, synthesised()) })

@@ -1,5 +1,5 @@
 // Package stacks assembles a stage of the platform: the network, what all services
-// share, and one stack for each service.
+// share, one stack for each service, and the public entry to them.
 //
 // It exists apart from main so that tests synthesise exactly what is deployed. A
 // stack never refers to another stack's construct, only to parameters (package
@@ -9,10 +9,8 @@ package stacks
 
 import (
 	"fmt"
-	"regexp"
 	"runtime"
 	"slices"
-	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/constructs-go/constructs/v10"
@@ -20,49 +18,42 @@ import (
 
 	"tradewind/events/contracts"
 	"tradewind/infra/service"
+	"tradewind/infra/stages"
 )
 
 // Config is what distinguishes one synthesis from another.
 type Config struct {
-	Stage string // part of every name; default dev
-	Local bool   // for the local endpoint, see local.go
-	Arch  string // GOARCH of the functions; default arm64, locally this machine's
-	Dist  string // folder of the binaries; default build
-
-	// Discovery is how services find each other: one of service.Discoveries, whose
-	// first is the default.
-	Discovery string
-
-	// StripeSecretARN is that of the secret with Stripe's API key. Without it
-	// payments go to the sandbox, which moves no money.
-	StripeSecretARN string
-	// MailFrom is an address whose domain SES has verified. Without it
-	// notifications are recorded and no mail leaves.
-	MailFrom string
-	// AdminEmail is where mails to the shop itself go.
-	AdminEmail string
+	Stage    string          // part of every name
+	Settings stages.Settings // what the stage's file says
+	Local    bool            // for the local endpoint, see local.go
+	Arch     string          // GOARCH of the functions; default arm64, locally this machine's
+	Dist     string          // folder of the binaries; default build
 
 	hosts []string // of the services built so far
 }
 
 // FromContext reads the configuration from the app's context, where the CDK's tools
 // put it. A flag given on their command line arrives as text.
-func FromContext(app constructs.Node) Config {
+func FromContext(app constructs.Node) (Config, error) {
 	text := func(key, otherwise string) string {
 		if v := app.TryGetContext(jsii.String(key)); v != nil && v != "" {
 			return fmt.Sprint(v)
 		}
 		return otherwise
 	}
-	c := Config{Local: text("local", "false") == "true"}
-	arch := "arm64"
+	c := Config{Local: text("local", "false") == "true", Dist: text("dist", "build")}
 	if c.Local {
-		arch = runtime.GOARCH
+		c.Stage, c.Arch = "local", text("arch", runtime.GOARCH)
+		c.Settings = localSettings(text("discovery", service.LoadBalancer))
+		if !slices.Contains(service.Discoveries, c.Settings.Discovery) {
+			return c, fmt.Errorf("discovery %q: services find each other by one of %q", c.Settings.Discovery, service.Discoveries)
+		}
+		return c, nil
 	}
-	c.Stage, c.Arch, c.Dist = text("stage", "dev"), text("arch", arch), text("dist", "build")
-	c.Discovery = text("discovery", "")
-	c.StripeSecretARN, c.MailFrom, c.AdminEmail = text("stripeSecretArn", ""), text("mailFrom", ""), text("adminEmail", "")
-	return c
+	var err error
+	c.Arch = text("arch", "arm64")
+	c.Stage, c.Settings, err = stages.Load(text("stageFile", "infra/stages/dev.yaml"))
+	return c, err
 }
 
 // flags are the CDK's corrections of its own past behaviour that concern what is
@@ -84,46 +75,36 @@ func NewApp(props awscdk.AppProps) awscdk.App {
 	return awscdk.NewApp(&props)
 }
 
-// stageName leaves room for the longest name made from it, a target group's.
-var stageName = regexp.MustCompile(`^[a-z][a-z0-9]{0,7}$`)
-
-// taken are names that no stage on AWS can have: its private zone would hide ec2.internal
-// or compute.internal, where AWS has the names of instances, and local is the stage of
-// the local endpoint.
-var taken = []string{"ec2", "compute", "local"}
-
 // Build adds a whole stage to the app.
 func Build(app awscdk.App, c Config) error {
-	if !stageName.MatchString(c.Stage) {
-		return fmt.Errorf("stage %q: a letter, then at most 7 letters or digits, all lower case", c.Stage)
-	}
-	if !c.Local && slices.Contains(taken, c.Stage) {
-		return fmt.Errorf("stage %q: no stage on AWS can be one of %q", c.Stage, taken)
-	}
 	if c.Arch != "arm64" && c.Arch != "amd64" {
 		return fmt.Errorf("arch %q: Lambda runs arm64 and amd64", c.Arch)
 	}
-	if c.StripeSecretARN != "" && !strings.HasPrefix(c.StripeSecretARN, "arn:") {
-		return fmt.Errorf("stripeSecretArn %q: the whole ARN of the secret is needed, which the permission names", c.StripeSecretARN)
-	}
-	if c.Discovery == "" {
-		c.Discovery = service.Discoveries[0]
-	}
-	if !slices.Contains(service.Discoveries, c.Discovery) {
-		return fmt.Errorf("discovery %q: services find each other by one of %q", c.Discovery, service.Discoveries)
-	}
-	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c.Stage, c.Discovery)
+	n := newNetwork(newStack(app, c, "network", "Network, internal load balancer and discovery"), c)
 	p := newPlatform(newStack(app, c, "platform", "Event bus, HTTP API and user pool"), c)
+	edge := newStack(app, c, "edge", "Public entry of the HTTP API")
 	var made []service.Service
 	for _, s := range services {
 		stack := newStack(app, c, s.name, "Service "+s.name)
 		stack.AddStackDependency(n.stack, jsii.String("reads its parameters"))
 		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
 		props := s.props(stack, c)
-		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Discovery
+		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Settings.Discovery
+		props.BalancerPort = balancerPort(c)
+		props.LogDays, props.ProtectData = c.Settings.Logs.Days, c.Settings.Protection.Data
 		props.Consumes = consumes(s.name)
+		edge.AddStackDependency(stack, jsii.String("limits its routes"))
 		made = append(made, service.New(stack, "Service", props))
 		c.hosts = append(c.hosts, props.Host)
+	}
+	var routes []string
+	for _, s := range made {
+		for _, route := range s.Routes {
+			routes = append(routes, *route.RouteKey())
+		}
+	}
+	if err := newEdge(edge, c, routes); err != nil {
+		return err
 	}
 	if c.Local {
 		bend(c, n, p, made)
@@ -142,8 +123,16 @@ func consumes(name string) []service.Event {
 }
 
 func newStack(app awscdk.App, c Config, name, description string) awscdk.Stack {
-	return awscdk.NewStack(app, jsii.String("tradewind-"+c.Stage+"-"+name), &awscdk.StackProps{
-		Description: jsii.String("Tradewind " + c.Stage + ": " + description),
-		Tags:        &map[string]*string{"project": jsii.String("tradewind"), "stage": jsii.String(c.Stage)},
-	})
+	props := &awscdk.StackProps{
+		Description:           jsii.String("Tradewind " + c.Stage + ": " + description),
+		Tags:                  &map[string]*string{"project": jsii.String("tradewind"), "stage": jsii.String(c.Stage)},
+		TerminationProtection: jsii.Bool(c.Settings.Protection.Stacks),
+	}
+	if c.Settings.Account != "" { // the CDK deploys such a stack there and nowhere else
+		props.Env = &awscdk.Environment{Account: jsii.String(c.Settings.Account), Region: jsii.String(c.Settings.Region)}
+	}
+	if boundary := c.Settings.PermissionsBoundary; boundary != "" {
+		props.PermissionsBoundary = awscdk.PermissionsBoundary_FromArn(jsii.String(boundary))
+	}
+	return awscdk.NewStack(app, jsii.String("tradewind-"+c.Stage+"-"+name), props)
 }

@@ -11,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/google/go-cmp/cmp"
 
 	"tradewind/events/contracts"
+	"tradewind/infra/stages"
 	"tradewind/shared/discovery"
 	"tradewind/shared/env"
 	"tradewind/shared/inbox"
@@ -21,7 +23,7 @@ import (
 )
 
 func TestStacks(t *testing.T) {
-	want := []string{"network", "platform"}
+	want := []string{"edge", "network", "platform"}
 	for _, s := range services {
 		want = append(want, s.name)
 	}
@@ -66,7 +68,7 @@ func TestStacksStandAlone(t *testing.T) {
 func TestTemplateChangesOnlyWithItsService(t *testing.T) {
 	writeBinary(dist(), "catalog", "api", "version 2")
 	defer writeBinary(dist(), "catalog", "api", "version 1")
-	before, after := onAWS(), synth("changed", Config{Stage: stage, Arch: "arm64", Dist: dist()})
+	before, after := onAWS(), synth("changed", with(nil))
 	for stack := range before {
 		if changed := before[stack].raw != after[stack].raw; changed != (stack == "catalog") {
 			t.Errorf("after a change of catalog/api, %s changed: %v", stack, changed)
@@ -110,7 +112,7 @@ func differences(from, to map[string]template, service string) []string {
 	found := map[string]bool{}
 	for stack, tpl := range from {
 		where := stack
-		if stack != "network" && stack != "platform" {
+		if stack != "network" && stack != "platform" && stack != "edge" {
 			where = service
 		}
 		for id, r := range tpl.Resources {
@@ -145,9 +147,10 @@ func differences(from, to map[string]template, service string) []string {
 // rights it needs.
 func TestProviders(t *testing.T) {
 	const secret = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:stripe-AbCdEf"
-	all := synth("providers", Config{
-		Stage: stage, Arch: "arm64", Dist: dist(), StripeSecretARN: secret, MailFrom: "shop@example.com", AdminEmail: "admin@example.com",
-	})
+	all := synth("providers", with(func(s *stages.Settings) {
+		s.Payments = stages.Payments{Provider: "stripe", Secret: secret}
+		s.Mail = stages.Mail{Provider: "ses", From: "shop@example.com", Admin: "admin@example.com"}
+	}))
 	want := map[string]struct {
 		env   map[string]string
 		grant string
@@ -176,25 +179,27 @@ func TestProviders(t *testing.T) {
 			t.Errorf("%s lacks %q: %s", f, w.grant, grants)
 		}
 	}
-	if err := Build(nil, Config{Stage: stage, Arch: "arm64", StripeSecretARN: "stripe"}); err == nil {
-		t.Error("a secret's name was taken for its ARN")
-	}
 }
 
 func TestConfig(t *testing.T) {
-	tests := map[string]Config{
-		"a stage's name is too long for a target group": {Stage: "production1", Arch: "arm64"},
-		"a stage's name is not a DNS label":             {Stage: "Dev", Arch: "arm64"},
-		"a stage's zone hides AWS's own, in us-east-1":  {Stage: "ec2", Arch: "arm64"},
-		"a stage's zone hides AWS's own, elsewhere":     {Stage: "compute", Arch: "arm64"},
-		"a stage on AWS is that of the local endpoint":  {Stage: "local", Arch: "arm64"},
-		"Lambda does not run it":                        {Stage: "dev", Arch: "riscv64"},
-		"there is no such way of discovery":             {Stage: "dev", Arch: "arm64", Discovery: "consul"},
+	tests := map[string]struct {
+		context map[string]any
+		want    string
+	}{
+		"Lambda does not run it":            {map[string]any{"local": "true", "arch": "riscv64"}, "Lambda runs arm64 and amd64"},
+		"there is no such way of discovery": {map[string]any{"local": "true", "discovery": "consul"}, "services find each other by one of"},
+		"there is no such stage":            {map[string]any{"stageFile": "nowhere/absent.yaml"}, "copy nowhere/dev.yaml to nowhere/absent.yaml"},
+		"a stage is not finished":           {map[string]any{"stageFile": "../stages/prod.yaml"}, "account is not filled in"},
 	}
-	for name, c := range tests {
+	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			if err := Build(nil, c); err == nil {
-				t.Error("accepted")
+			app := NewApp(awscdk.AppProps{Context: &test.context})
+			c, err := FromContext(app.Node())
+			if err == nil {
+				err = Build(app, c)
+			}
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("%v, want %s", err, test.want)
 			}
 		})
 	}
@@ -704,16 +709,8 @@ func TestRoutes(t *testing.T) {
 		}
 	}
 	targets(t, func(t *testing.T, all map[string]template) {
-		got, names := map[string]bool{}, map[any]string{}
+		got := map[string]bool{}
 		for stack, tpl := range all {
-			authorizer := ""
-			for id, a := range tpl.of("AWS::ApiGatewayV2::Authorizer") {
-				authorizer = id
-				if other, taken := names[a.at("Name")]; taken {
-					t.Errorf("%s and %s have authorizers of one name", stack, other)
-				}
-				names[a.at("Name")] = stack
-			}
 			for id, i := range tpl.of("AWS::ApiGatewayV2::Integration") {
 				if called := tpl.Resources[ref(i.at("IntegrationUri"))]; called.Type != "AWS::Lambda::Alias" || i.at("PayloadFormatVersion") != "2.0" {
 					t.Errorf("%s/%s calls a %s with payload %v", stack, id, called.Type, i.at("PayloadFormatVersion"))
@@ -722,8 +719,8 @@ func TestRoutes(t *testing.T) {
 			for _, r := range tpl.of("AWS::ApiGatewayV2::Route") {
 				key := r.at("RouteKey").(string)
 				got[key] = r.at("AuthorizationType") == "JWT"
-				if got[key] && ref(r.at("AuthorizerId")) != authorizer {
-					t.Errorf("%s: not its own authorizer", key)
+				if got[key] && tpl.describe(r.at("AuthorizerId")) != "{platform/authorizer-id}" {
+					t.Errorf("%s: not the platform's authorizer", key)
 				}
 				if r.at("AuthorizationScopes") != nil {
 					t.Errorf("%s: a scope would answer an ID token with 403 instead of 401", key)
@@ -937,7 +934,7 @@ func TestUserPool(t *testing.T) {
 			}
 		}
 		for _, c := range all["platform"].of("AWS::Cognito::UserPoolClient") {
-			want := []any{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
+			want := []any{"ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"}
 			if diff := cmp.Diff(want, c.at("ExplicitAuthFlows")); diff != "" {
 				t.Error(diff)
 			}

@@ -14,6 +14,9 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/jsii-runtime-go"
+
+	"tradewind/infra/service"
+	"tradewind/infra/stages"
 )
 
 // A synthesis takes seconds, so every test reads the same ones. All have one stage
@@ -27,16 +30,40 @@ var dist = sync.OnceValue(func() string {
 			writeBinary(dir, s.name, fn, "version 1")
 		}
 	}
-	writeBinary(dir, "users", "poolkeys", "version 1")
+	for _, fn := range []string{"poolkeys", "pretoken"} {
+		writeBinary(dir, "users", fn, "version 1")
+	}
 	return dir
 })
 
 var (
-	onAWS   = sync.OnceValue(func() map[string]template { return synth("aws", Config{Stage: stage, Arch: "arm64", Dist: dist()}) })
-	locally = sync.OnceValue(func() map[string]template {
-		return synth("local", Config{Stage: stage, Arch: "arm64", Dist: dist(), Local: true})
+	onAWS   = sync.OnceValue(func() map[string]template { return synth("aws", with(nil)) })
+	locally = sync.OnceValue(func() map[string]template { return synth("local", local(service.LoadBalancer)) })
+	// fully are those of a file that has every key, but those that exclude others.
+	fully = sync.OnceValue(func() map[string]template {
+		return synth("full", with(func(s *stages.Settings) {
+			var err error
+			if _, *s, err = stages.Load("../stages/testdata/full.yaml"); err != nil {
+				panic(err)
+			}
+		}))
 	})
 )
+
+// with is the configuration of a stage on AWS whose file says little, changed.
+func with(change func(*stages.Settings)) Config {
+	s := stages.Defaults()
+	s.Payments.Provider, s.Mail.Provider = "sandbox", "none"
+	if change != nil {
+		change(&s)
+	}
+	return Config{Stage: stage, Settings: s, Arch: "arm64", Dist: dist()}
+}
+
+// local is the configuration of the local endpoint, under the name of the others.
+func local(discovery string) Config {
+	return Config{Stage: stage, Settings: localSettings(discovery), Local: true, Arch: "arm64", Dist: dist()}
+}
 
 // scratch holds fake binaries and templates for the life of the test process.
 var scratch string
@@ -71,7 +98,7 @@ func writeBinary(dist, service, fn, content string) {
 // synth writes a stage's templates and reads them back, by stack name without the
 // stage's prefix.
 func synth(name string, c Config) map[string]template {
-	out := filepath.Join(scratch, name)
+	out := outdir(name)
 	app := NewApp(awscdk.AppProps{Outdir: jsii.String(out)})
 	if err := Build(app, c); err != nil {
 		panic(err)
@@ -96,6 +123,9 @@ func synth(name string, c Config) map[string]template {
 	}
 	return all
 }
+
+// outdir is where synth writes the templates of a name.
+func outdir(name string) string { return filepath.Join(scratch, name) }
 
 type template struct {
 	Resources  map[string]resource

@@ -12,6 +12,10 @@ import (
 // usersService is the only one that may touch the user pool.
 func usersService(stack awscdk.Stack, c Config) service.Props {
 	pool := param.Read(stack, c.Stage, param.UserPoolID)
+	env := map[string]*string{"USER_POOL_ID": pool}
+	if c.Settings.SignIn.VerifyEmail {
+		env["EMAIL_VERIFICATION"] = jsii.String("code")
+	}
 	return service.Props{
 		Collection: "users",
 		Host:       "user-service",
@@ -23,7 +27,7 @@ func usersService(stack awscdk.Stack, c Config) service.Props {
 			service.SignedIn("DELETE", "/{id}"),
 		},
 		API: service.Function{
-			Env: map[string]*string{"USER_POOL_ID": pool},
+			Env: env,
 			Allow: []awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 					Actions: jsii.Strings(

@@ -18,6 +18,8 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -33,17 +35,21 @@ import (
 
 // Pool is a users.SignIns.
 type Pool struct {
-	id     string
-	cfg    aws.Config
-	url    string
-	signer *v4.Signer
+	id         string
+	cfg        aws.Config
+	url        string
+	signer     *v4.Signer
+	unverified bool // addresses are, until their owner has entered a code
 }
 
 var _ users.SignIns = (*Pool)(nil)
 
-// FromEnv returns the pool that USER_POOL_ID names.
+// FromEnv returns the pool that USER_POOL_ID names. EMAIL_VERIFICATION says how it comes to
+// trust an address: none, at once; code, when its owner has entered one.
 func FromEnv(vars *env.Vars) *Pool {
-	return New(awsclient.Config(vars.Getenv, "COGNITO_IDENTITY_PROVIDER"), vars.Require("USER_POOL_ID"))
+	p := New(awsclient.Config(vars.Getenv, "COGNITO_IDENTITY_PROVIDER"), vars.Require("USER_POOL_ID"))
+	p.unverified = vars.OneOf("EMAIL_VERIFICATION", "none", "code") == "code"
+	return p
 }
 
 // New returns the pool with an id.
@@ -52,10 +58,10 @@ func New(cfg aws.Config, id string) *Pool {
 	if cfg.BaseEndpoint != nil {
 		url = *cfg.BaseEndpoint
 	}
-	return &Pool{id, cfg, url, v4.NewSigner()}
+	return &Pool{id: id, cfg: cfg, url: url, signer: v4.NewSigner()}
 }
 
-// request has the parameters of all five operations
+// request has the parameters of all operations
 // (https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/).
 type request struct {
 	UserPoolID     string      `json:"UserPoolId"`
@@ -68,14 +74,15 @@ type request struct {
 
 type attribute struct{ Name, Value string }
 
-// attributes make an address a name to sign in by, which only a verified one is.
-func attributes(email string) []attribute {
-	return []attribute{{"email", email}, {"email_verified", "true"}}
+// attributes make an address a name to sign in by, which only a verified one is. One that
+// is not yet verified belongs to no sign-in: two may have it, and Holder finds neither.
+func (p *Pool) attributes(email string) []attribute {
+	return []attribute{{"email", email}, {"email_verified", strconv.FormatBool(!p.unverified)}}
 }
 
 // Create implements users.SignIns.
 func (p *Pool) Create(ctx context.Context, id, email, password string) error {
-	err := p.call(ctx, "AdminCreateUser", request{Username: id, UserAttributes: attributes(email), MessageAction: "SUPPRESS"}, nil)
+	err := p.call(ctx, "AdminCreateUser", request{Username: id, UserAttributes: p.attributes(email), MessageAction: "SUPPRESS"}, nil)
 	switch code(err) {
 	case "UsernameExistsException": // begun before: the id is nobody else's
 	case "InvalidParameterException":
@@ -97,7 +104,7 @@ func (p *Pool) Create(ctx context.Context, id, email, password string) error {
 
 // Readdress implements users.SignIns.
 func (p *Pool) Readdress(ctx context.Context, id, email string) error {
-	err := p.call(ctx, "AdminUpdateUserAttributes", request{Username: id, UserAttributes: attributes(email)}, nil)
+	err := p.call(ctx, "AdminUpdateUserAttributes", request{Username: id, UserAttributes: p.attributes(email)}, nil)
 	switch code(err) {
 	case "InvalidParameterException":
 		return refused("/email", err)
@@ -124,6 +131,13 @@ func (p *Pool) Remove(ctx context.Context, id string) error {
 		return nil
 	}
 	return err
+}
+
+// HasTOTP reports whether a user signs in with a time-based one-time password too.
+func (p *Pool) HasTOTP(ctx context.Context, username string) (bool, error) {
+	var found struct{ UserMFASettingList []string }
+	err := p.call(ctx, "AdminGetUser", request{Username: username}, &found)
+	return slices.Contains(found.UserMFASettingList, "SOFTWARE_TOKEN_MFA"), err
 }
 
 // Keys returns the public keys that verify the pool's tokens, in the form of POOL_KEYS,

@@ -44,6 +44,12 @@ var fine = answer{200, `{}`}
 // endpoint answers with answers in turn, then with the last one.
 func endpoint(t *testing.T, answers ...answer) (pool *cognito.Pool, calls func() []exchange) {
 	t.Helper()
+	return endpointWith(t, "", answers...)
+}
+
+// endpointWith is the endpoint of a pool with a way of verification.
+func endpointWith(t *testing.T, verification string, answers ...answer) (pool *cognito.Pool, calls func() []exchange) {
+	t.Helper()
 	var (
 		mu   sync.Mutex
 		seen []exchange
@@ -77,6 +83,7 @@ func endpoint(t *testing.T, answers ...answer) (pool *cognito.Pool, calls func()
 		return map[string]string{
 			"AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKID", "AWS_SECRET_ACCESS_KEY": "SECRET", "AWS_SESSION_TOKEN": "TOKEN",
 			"AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER": server.URL + "/", "USER_POOL_ID": "eu-central-1_abc",
+			"EMAIL_VERIFICATION": verification,
 		}[name]
 	})
 	pool = cognito.FromEnv(vars)
@@ -115,6 +122,54 @@ func TestWhatIsSent(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, calls()); diff != "" {
 		t.Errorf("exchanges (-want +got):\n%s", diff)
+	}
+}
+
+// Where addresses are verified by a code, the pool is told that a new one is not verified
+// yet.
+func TestUnverifiedAddress(t *testing.T) {
+	for verification, want := range map[string]string{"": "true", "none": "true", "code": "false"} {
+		pool, calls := endpointWith(t, verification, fine)
+		ctx := context.Background()
+		if err := errors.Join(pool.Create(ctx, "usr_1", "ada@example.com", "correct horse"), pool.Readdress(ctx, "usr_1", "grace@example.com")); err != nil {
+			t.Fatal(err)
+		}
+		told := 0
+		for _, call := range calls() {
+			attributes, _ := call.Body["UserAttributes"].([]any)
+			for _, a := range attributes {
+				if a := a.(map[string]any); a["Name"] == "email_verified" {
+					told++
+					if a["Value"] != want {
+						t.Errorf("%s: %s says %v", verification, call.Operation, a["Value"])
+					}
+				}
+			}
+		}
+		if told != 2 {
+			t.Errorf("%s: told %d times", verification, told)
+		}
+	}
+}
+
+func TestHasTOTP(t *testing.T) {
+	for body, want := range map[string]bool{
+		`{"Username":"usr_1","UserMFASettingList":["SOFTWARE_TOKEN_MFA"]}`: true,
+		`{"Username":"usr_1","UserMFASettingList":["SMS_MFA"]}`:            false,
+		`{"Username":"usr_1"}`: false,
+	} {
+		pool, calls := endpoint(t, answer{200, body})
+		got, err := pool.HasTOTP(context.Background(), "usr_1")
+		if got != want || err != nil {
+			t.Errorf("%s: %v, %v", body, got, err)
+		}
+		if diff := cmp.Diff([]exchange{{"AdminGetUser", map[string]any{"UserPoolId": "eu-central-1_abc", "Username": "usr_1"}}}, calls()); diff != "" {
+			t.Error(diff)
+		}
+	}
+	pool, _ := endpoint(t, answer{})
+	if _, err := pool.HasTOTP(context.Background(), "usr_1"); apperr.KindOf(err) != apperr.Unavailable {
+		t.Error(err)
 	}
 }
 

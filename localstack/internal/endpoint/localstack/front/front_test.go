@@ -30,12 +30,29 @@ var now = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 const issuer = "https://cognito-idp.us-east-1.amazonaws.com/pool-1"
 
+// shared is what the CDK makes of the platform's stack, shortened to what counts: an
+// authorizer, whose issuer and audience are known by parameters.
+const shared = `{
+ "Resources": {
+  "Authorizer": {"Type": "AWS::ApiGatewayV2::Authorizer", "Properties": {"AuthorizerType": "JWT",
+    "IdentitySource": ["$request.header.Authorization"], "JwtConfiguration": {
+      "Issuer": {"Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": "Pool"}]]},
+      "Audience": [{"Ref": "Client"}]}}},
+  "Pool": {"Type": "AWS::Cognito::UserPool"},
+  "Client": {"Type": "AWS::Cognito::UserPoolClient"},
+  "P1": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/stage/authorizer", "Value": {"Ref": "Authorizer"}}},
+  "P2": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/stage/client", "Value": {"Ref": "Client"}}},
+  "P3": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/stage/issuer", "Value":
+      {"Fn::Join": ["", ["https://cognito-idp.", {"Ref":
+        "AWS::Region"}, ".amazonaws.com/", {"Ref": "Pool"}]]}}}
+ }
+}`
+
 // template is what the CDK makes of a service with two routes, one of them signed in,
 // and a default route, shortened to what counts.
 const template = `{
  "Parameters": {
-  "Issuer": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/stage/issuer"},
-  "Client": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/stage/client"}
+  "Authorizer": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/stage/authorizer"}
  },
  "Resources": {
   "Api": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "HTTP", "CorsConfiguration": {
@@ -44,8 +61,6 @@ const template = `{
   "Live": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Fn"}, "Name": "live"}},
   "Integration": {"Type": "AWS::ApiGatewayV2::Integration", "Properties": {
     "IntegrationType": "AWS_PROXY", "PayloadFormatVersion": "2.0", "TimeoutInMillis": 300, "IntegrationUri": {"Ref": "Live"}}},
-  "Authorizer": {"Type": "AWS::ApiGatewayV2::Authorizer", "Properties": {"AuthorizerType": "JWT",
-    "IdentitySource": ["$request.header.Authorization"], "JwtConfiguration": {"Issuer": {"Ref": "Issuer"}, "Audience": [{"Ref": "Client"}]}}},
   "R1": {"Type": "AWS::ApiGatewayV2::Route", "Properties": {"RouteKey": "GET /api/orders/{id}", "AuthorizationType": "JWT",
     "AuthorizerId": {"Ref": "Authorizer"}, "Target": {"Fn::Join": ["/", ["integrations", {"Ref": "Integration"}]]}}},
   "R2": {"Type": "AWS::ApiGatewayV2::Route", "Properties": {"RouteKey": "ANY /api/orders/{proxy+}", "AuthorizationType": "NONE",
@@ -87,7 +102,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) synthesise(t *testing.T, text string) {
 	t.Helper()
-	for name, text := range map[string]string{"stack.template.json": text, "manifest.json": "{}"} {
+	for name, text := range map[string]string{"shared.template.json": shared, "stack.template.json": text, "manifest.json": "{}"} {
 		if err := os.WriteFile(filepath.Join(w.app, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}

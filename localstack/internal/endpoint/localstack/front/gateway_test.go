@@ -244,7 +244,7 @@ func TestTemplatesThatAreNotPlayed(t *testing.T) {
 		"an integration": {`"AWS_PROXY"`, `"HTTP_PROXY"`},
 		"a payload":      {`"PayloadFormatVersion": "2.0"`, `"PayloadFormatVersion": "1.0"`},
 		"an authorizer":  {`"AuthorizationType": "JWT"`, `"AuthorizationType": "AWS_IAM"`},
-		"an identity":    {`$request.header.Authorization`, `$request.querystring.token`},
+		"a lost one":     {`"/stage/authorizer"`, `"/stage/other"`},
 		"a target":       {`"IntegrationUri": {"Ref": "Live"}`, `"IntegrationUri": {"Ref": "Queue"}`},
 		"a nameless one": {`"FunctionName": "orders-api"`, `"MemorySize": 1`},
 		"a function":     {`{"Fn::Join": ["/", ["integrations", {"Ref": "Integration"}]]}`, `{"Fn::Sub": "integrations/${Integration}"}`},
@@ -256,6 +256,17 @@ func TestTemplatesThatAreNotPlayed(t *testing.T) {
 				t.Errorf("%d %s", got.StatusCode, got.body)
 			}
 		})
+	}
+}
+
+func TestAnIdentitySourceThatIsNotPlayed(t *testing.T) {
+	w := newWorld(t)
+	text := strings.Replace(shared, "$request.header.Authorization", "$request.querystring.token", 1)
+	if err := os.WriteFile(filepath.Join(w.app, "shared.template.json"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.ask(t, "GET", gateway+"/api/orders/openapi.json", ""); got.StatusCode != http.StatusServiceUnavailable || !strings.Contains(got.body, "querystring.token") {
+		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
 }
 

@@ -1,6 +1,7 @@
 package front
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -49,6 +50,7 @@ type template struct {
 	Parameters map[string]struct{ Type, Default string }
 	Resources  map[string]resource
 	parameter  func(name string) (string, error)
+	app        []*template // all of them
 }
 
 type resource struct {
@@ -66,18 +68,23 @@ func readHTTPAPI(app string, parameter func(name string) (string, error)) (*http
 	if len(paths) == 0 {
 		return nil, fmt.Errorf("no template in %s", app)
 	}
-	p := &httpAPI{}
+	var all []*template
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			return nil, err
 		}
-		t := template{stack: strings.TrimSuffix(filepath.Base(path), ".template.json"), parameter: parameter}
-		if err := json.Unmarshal(text, &t); err != nil {
+		t := &template{stack: strings.TrimSuffix(filepath.Base(path), ".template.json"), parameter: parameter}
+		if err := json.Unmarshal(text, t); err != nil {
 			return nil, fmt.Errorf("read %s: %w", path, err)
 		}
+		all = append(all, t)
+	}
+	p := &httpAPI{}
+	for i, t := range all {
+		t.app = all
 		if err := t.add(p); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+			return nil, fmt.Errorf("read %s: %w", paths[i], err)
 		}
 	}
 	slices.SortFunc(p.routes, moreSpecific)
@@ -173,10 +180,17 @@ func (t *template) integrate(r *route, id string) error {
 	return err
 }
 
+// authorizer finds the authorizer that a value refers to. The template of another stack
+// may have it, and has written its id to a parameter.
 func (t *template) authorizer(ref value) (*authorizer, error) {
-	id, err := t.text(ref)
-	if err != nil {
-		return nil, err
+	id, _ := ref.refers()
+	if p, ok := t.Parameters[id]; ok {
+		for _, other := range t.app {
+			if v, ok := other.written()[p.Default]; ok {
+				return other.authorizer(v)
+			}
+		}
+		return nil, fmt.Errorf("no stack writes the parameter %s", p.Default)
 	}
 	var props struct {
 		IdentitySource   []string
@@ -192,11 +206,12 @@ func (t *template) authorizer(ref value) (*authorizer, error) {
 		return nil, fmt.Errorf("the identity source %v is not played", props.IdentitySource)
 	}
 	a := &authorizer{}
-	if a.issuer, err = t.text(props.JWTConfiguration.Issuer); err != nil {
+	var err error
+	if a.issuer, err = t.deployed(props.JWTConfiguration.Issuer); err != nil {
 		return nil, err
 	}
 	for _, v := range props.JWTConfiguration.Audience {
-		audience, err := t.text(v)
+		audience, err := t.deployed(v)
 		if err != nil {
 			return nil, err
 		}
@@ -248,11 +263,16 @@ func (t *template) properties(id string, into any) error {
 	return nil
 }
 
-// value is a template's value: a text, or a function that makes one.
+// value is a template's value: a text, or a function that makes one. It is kept without
+// the spaces between its parts, which depend on where in the template it is.
 type value json.RawMessage
 
 func (v *value) UnmarshalJSON(text []byte) error {
-	*v = slices.Clone(value(text))
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil {
+		return err
+	}
+	*v = compact.Bytes()
 	return nil
 }
 
@@ -271,6 +291,32 @@ func (v value) refers() (id string, ok bool) {
 		return f.GetAtt[0], true
 	}
 	return f.Ref, f.Ref != ""
+}
+
+// written are the values that a template writes to parameters, by their names.
+func (t *template) written() map[string]value {
+	all := map[string]value{}
+	for _, r := range t.Resources {
+		var p struct {
+			Name  string
+			Value value
+		}
+		if r.Type == "AWS::SSM::Parameter" && json.Unmarshal(r.Properties, &p) == nil {
+			all[p.Name] = p.Value
+		}
+	}
+	return all
+}
+
+// deployed is what a value is in the deployed platform. A resource's name is known only
+// from the parameter that it was written to.
+func (t *template) deployed(v value) (string, error) {
+	for name, written := range t.written() {
+		if bytes.Equal(written, v) {
+			return t.parameter(name)
+		}
+	}
+	return t.text(v)
 }
 
 // text makes the text of a value. A resource is called by its logical id, by which it

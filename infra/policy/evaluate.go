@@ -48,7 +48,7 @@ type Result struct {
 }
 
 func (r Result) String() string {
-	if r.Effect == Unknown {
+	if len(r.Reasons) > 0 && r.Effect != Allowed {
 		return fmt.Sprintf("%s: %s", r.Effect, strings.Join(r.Reasons, "; "))
 	}
 	return string(r.Effect)

@@ -191,3 +191,24 @@ func texts(raw json.RawMessage) ([]string, error) {
 	}
 	return out, nil
 }
+
+// Split is the same policy with a statement for each action and resource of an allow, so
+// that what no request needs can be told. Its names say which it is.
+func (d Document) Split() Document {
+	out := Document{Version: d.Version}
+	for _, s := range d.Statements {
+		if s.Effect == "Deny" || s.NotAction != nil || s.Resource == nil {
+			out.Statements = append(out.Statements, s)
+			continue
+		}
+		for _, action := range s.Action {
+			for _, resource := range s.Resource {
+				one := s
+				one.Name += ": " + action + " on " + resource
+				one.Action, one.Resource = []string{action}, []string{resource}
+				out.Statements = append(out.Statements, one)
+			}
+		}
+	}
+	return out
+}

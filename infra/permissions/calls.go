@@ -15,10 +15,10 @@ type Call struct {
 	Why    string // the operation, and for a call of AWS its documentation
 	Action string
 
-	on       string    // ARN of what it is made on
-	from     *function // whose role makes it, or nil
-	service  string    // which service makes it, where no role does
-	endpoint string    // the service behind it, where it leaves from the network
+	on       string // ARN of what it is made on
+	from     *role  // that makes it, or nil
+	service  string // which service makes it, where no role does
+	endpoint string // the service behind it, where it leaves from the network
 	context  map[string][]string
 }
 
@@ -37,13 +37,13 @@ func (s *Stage) decide(c Call) policy.Result {
 	maps.Copy(r.Context, c.context)
 	p := policy.Policies{Resource: s.resources[c.on]}
 	if c.from != nil {
-		r.Role = c.from.role
+		r.Role = c.from.arn
 		p.Identity, p.Boundary = c.from.identity, c.from.boundary
 		if c.Action == "sts:AssumeRole" {
 			p = policy.Policies{Resource: c.from.trust}
 		}
 	}
-	if c.endpoint != "" {
+	if c.endpoint != "" && s.network {
 		if p.Endpoint = s.endpoints[c.endpoint]; p.Endpoint == nil {
 			return policy.Result{Effect: policy.ImplicitlyDenied, Reasons: []string{"the network has no endpoint of " + c.endpoint}}
 		}
@@ -84,7 +84,7 @@ func (m *maker) text(t *template, v any) string {
 }
 
 // withRole adds calls that are made with a function's role.
-func (m *maker) withRole(f *function, why, on string, actions ...string) {
+func (m *maker) withRole(f *role, why, on string, actions ...string) {
 	for _, action := range actions {
 		m.calls = append(m.calls, Call{By: f.name, Why: why, Action: action, on: on, from: f, context: map[string][]string{"lambda:sourcefunctionarn": nil}})
 	}
@@ -99,8 +99,7 @@ func (m *maker) byService(by, why, service, source, action, on string) {
 
 // code adds what a function's code calls.
 func (m *maker) code(f *function) {
-	properties := f.Resources[f.id].Properties
-	environment, _ := properties["Environment"].(map[string]any)
+	environment, _ := f.properties["Environment"].(map[string]any)
 	variables, _ := environment["Variables"].(map[string]any)
 	for _, name := range Code[f.name] {
 		o, known := Operations[name]
@@ -115,7 +114,7 @@ func (m *maker) code(f *function) {
 			continue
 		}
 		on, context := o.on(m.text(f.template, variables[o.Variable]))
-		c := Call{By: f.name, Why: name, Action: o.Action, on: on, from: f, context: map[string][]string{"lambda:sourcefunctionarn": {f.arn}}}
+		c := Call{By: f.name, Why: name, Action: o.Action, on: on, from: f.role, context: map[string][]string{"lambda:sourcefunctionarn": {f.arn}}}
 		maps.Copy(c.context, context)
 		if f.inNetwork {
 			c.endpoint = o.endpoint()
@@ -127,21 +126,20 @@ func (m *maker) code(f *function) {
 // function adds what Lambda does with a function's role.
 func (m *maker) function(f *function) {
 	const guide = "https://docs.aws.amazon.com/lambda/latest/dg/"
-	properties := f.Resources[f.id].Properties
-	m.calls = append(m.calls, Call{By: f.name, Why: guide + "lambda-intro-execution-role.html", Action: "sts:AssumeRole", on: f.role, from: f, service: "lambda.amazonaws.com"})
-	logging, _ := properties["LoggingConfig"].(map[string]any)
+	m.calls = append(m.calls, Call{By: f.name, Why: guide + "lambda-intro-execution-role.html", Action: "sts:AssumeRole", on: f.role.arn, from: f.role, service: "lambda.amazonaws.com"})
+	logging, _ := f.properties["LoggingConfig"].(map[string]any)
 	group := m.text(f.template, logging["LogGroup"])
-	m.withRole(f, guide+"monitoring-cloudwatchlogs.html", arn("logs", "log-group:"+group+":log-stream:2026/01/01/[1]0"), "logs:CreateLogStream", "logs:PutLogEvents")
-	if tracing, _ := properties["TracingConfig"].(map[string]any); tracing["Mode"] == "Active" {
-		m.withRole(f, guide+"services-xray.html", "*", "xray:PutTraceSegments", "xray:PutTelemetryRecords")
+	m.withRole(f.role, guide+"monitoring-cloudwatchlogs.html", arn("logs", "log-group:"+group+":log-stream:2026/01/01/[1]0"), "logs:CreateLogStream", "logs:PutLogEvents")
+	if tracing, _ := f.properties["TracingConfig"].(map[string]any); tracing["Mode"] == "Active" {
+		m.withRole(f.role, guide+"services-xray.html", "*", "xray:PutTraceSegments", "xray:PutTelemetryRecords")
 	}
 	if f.inNetwork {
 		const why = guide + "configuration-vpc.html"
-		m.withRole(f, why, "*", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+		m.withRole(f.role, why, "*", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
 		for _, part := range []string{"network-interface/eni-0", "subnet/subnet-0", "security-group/sg-0"} {
-			m.withRole(f, why, arn("ec2", part), "ec2:CreateNetworkInterface")
+			m.withRole(f.role, why, arn("ec2", part), "ec2:CreateNetworkInterface")
 		}
-		m.withRole(f, why, arn("ec2", "network-interface/eni-0"), "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+		m.withRole(f.role, why, arn("ec2", "network-interface/eni-0"), "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
 	}
 }
 
@@ -236,17 +234,17 @@ func (m *maker) mapping(t *template, r cfn) {
 	f := m.stage.functions[at]
 	source := m.text(t, r.Properties["EventSourceArn"])
 	if strings.HasPrefix(source, arn("sqs", "")) {
-		m.withRole(f, guide+"services-sqs-configure.html#events-sqs-permissions", source, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+		m.withRole(f.role, guide+"services-sqs-configure.html#events-sqs-permissions", source, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 		return
 	}
 	const why = guide + "services-dynamodb-eventsourcemapping.html#events-dynamodb-permissions"
-	m.withRole(f, why, source, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
+	m.withRole(f.role, why, source, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
 	// The service authorization reference has no resource for it; AWS's own policies for
 	// pollers name all of the table's streams.
 	table, _, _ := strings.Cut(source, "/stream/")
-	m.withRole(f, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.Lambda.Tutorial2.html", table+"/stream/*", "dynamodb:ListStreams")
+	m.withRole(f.role, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.Lambda.Tutorial2.html", table+"/stream/*", "dynamodb:ListStreams")
 	destination, _ := r.Properties["DestinationConfig"].(map[string]any)
 	if failure, ok := destination["OnFailure"].(map[string]any); ok {
-		m.withRole(f, guide+"services-dynamodb-errors.html", m.text(t, failure["Destination"]), "sqs:SendMessage")
+		m.withRole(f.role, guide+"services-dynamodb-errors.html", m.text(t, failure["Destination"]), "sqs:SendMessage")
 	}
 }

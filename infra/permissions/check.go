@@ -69,8 +69,8 @@ func (s *Stage) Check() (Report, error) {
 // statements are all of the stage, by their names.
 func (s *Stage) statements() []policy.Statement {
 	var documents []policy.Document
-	for _, f := range s.functions {
-		documents = slices.Concat(documents, f.identity, f.trust)
+	for _, name := range slices.Sorted(maps.Keys(s.roles)) {
+		documents = slices.Concat(documents, s.roles[name].identity, s.roles[name].trust)
 	}
 	for _, owned := range []map[string][]policy.Document{s.resources, s.endpoints} {
 		for _, name := range slices.Sorted(maps.Keys(owned)) {
@@ -98,7 +98,7 @@ func (s *Stage) denies(statement policy.Statement, calls []Call) bool {
 		if strings.HasPrefix(on, arn("sns", "")) {
 			action = "sns:Publish"
 		}
-		calls = append(calls, Call{Action: action, on: on, from: s.functions[0]})
+		calls = append(calls, Call{Action: action, on: on, from: s.functions[0].role})
 	}
 	for _, c := range calls {
 		c.context = with(c.context, "aws:securetransport", "false")
@@ -152,13 +152,13 @@ func (s *Stage) cross(report *Report) {
 				continue
 			}
 			for _, f := range s.functions {
-				if f.stack == stack {
+				if f.role.stack == stack {
 					continue
 				}
 				for on, more := range parts {
 					for _, action := range append(more, actions...) {
 						report.Crossings++
-						c := Call{By: f.name, Why: "of another service", Action: action, on: on, from: f, context: map[string][]string{"lambda:sourcefunctionarn": {f.arn}}}
+						c := Call{By: f.name, Why: "of another service", Action: action, on: on, from: f.role, context: map[string][]string{"lambda:sourcefunctionarn": {f.arn}}}
 						switch result := s.decide(c); result.Effect {
 						case policy.Allowed:
 							report.Reached = append(report.Reached, c.String())

@@ -23,27 +23,36 @@ import (
 // Stage is what the templates of a stage grant.
 type Stage struct {
 	templates map[string]*template
+	roles     map[string]*role // by ARN
 	functions []*function
 	resources map[string][]policy.Document // resource policies, by ARN
+	network   bool                         // the stage has one of its own
 	endpoints map[string][]policy.Document // of the network's endpoints, by the service's name
 }
 
-// function is a Lambda function with what decides about its calls.
+// role is what a role may do, and who may take it.
+type role struct {
+	name     string // for messages: that of its function
+	stack    string
+	arn      string
+	identity []policy.Document
+	boundary []policy.Document
+	trust    []policy.Document
+}
+
+// function is a Lambda function with its role.
 type function struct {
 	*template
-	id        string // logical
-	name      string // service/kind
-	arn, role string
-	inNetwork bool
-	identity  []policy.Document
-	boundary  []policy.Document
-	trust     []policy.Document
+	*role
+	properties map[string]any
+	arn        string
+	inNetwork  bool
 }
 
 // Read takes a stage's templates by the names of their stacks, and the documents of the
 // managed policies that they name, which are not part of them.
 func Read(templates, managed map[string][]byte) (*Stage, error) {
-	s := &Stage{templates: map[string]*template{}, resources: map[string][]policy.Document{}, endpoints: map[string][]policy.Document{}}
+	s := &Stage{templates: map[string]*template{}, roles: map[string]*role{}, resources: map[string][]policy.Document{}, endpoints: map[string][]policy.Document{}}
 	for stack, raw := range templates {
 		t := &template{stack: stack, all: s}
 		if err := json.Unmarshal(raw, t); err != nil {
@@ -51,22 +60,32 @@ func Read(templates, managed map[string][]byte) (*Stage, error) {
 		}
 		s.templates[stack] = t
 	}
-	for _, stack := range slices.Sorted(maps.Keys(s.templates)) {
-		t := s.templates[stack]
-		for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
-			if err := s.add(t, id, managed); err != nil {
-				return nil, fmt.Errorf("%s/%s: %w", stack, id, err)
+	for _, add := range []func(*template, string) error{
+		func(t *template, id string) error {
+			if t.Resources[id].Type != "AWS::IAM::Role" {
+				return nil
+			}
+			return s.addRole(t, id, managed)
+		},
+		s.add,
+	} {
+		for _, stack := range slices.Sorted(maps.Keys(s.templates)) {
+			t := s.templates[stack]
+			for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+				if err := add(t, id); err != nil {
+					return nil, fmt.Errorf("%s/%s: %w", stack, id, err)
+				}
 			}
 		}
 	}
 	return s, nil
 }
 
-func (s *Stage) add(t *template, id string, managed map[string][]byte) error {
+func (s *Stage) add(t *template, id string) error {
 	r := t.Resources[id]
 	switch r.Type {
 	case "AWS::Lambda::Function":
-		return s.addFunction(t, id, managed)
+		return s.addFunction(t, id)
 	case "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::SecretsManager::ResourcePolicy":
 		d, err := t.document(t.stack+"/"+id, r.Properties["PolicyDocument"], r.Properties["ResourcePolicy"])
 		if err != nil {
@@ -87,6 +106,8 @@ func (s *Stage) add(t *template, id string, managed map[string][]byte) error {
 		}
 	case "AWS::Lambda::Permission":
 		return s.addPermission(t, id)
+	case "AWS::EC2::VPC":
+		s.network = true
 	case "AWS::EC2::VPCEndpoint":
 		name, err := t.text(r.Properties["ServiceName"])
 		if err != nil {
@@ -99,6 +120,11 @@ func (s *Stage) add(t *template, id string, managed map[string][]byte) error {
 		d, err := t.document(t.stack+"/"+id, allows)
 		s.endpoints[name[strings.LastIndex(name, ".")+1:]] = []policy.Document{d}
 		return err
+	case "AWS::IAM::Role", "AWS::IAM::Policy": // read before
+	default:
+		if strings.HasSuffix(r.Type, "Policy") || strings.HasPrefix(r.Type, "AWS::IAM::") || r.Type == "AWS::KMS::Key" {
+			return fmt.Errorf("policies of a %s are not read", r.Type)
+		}
 	}
 	return nil
 }
@@ -132,59 +158,86 @@ func (t *template) document(name string, properties ...any) (policy.Document, er
 	return policy.Document{}, fmt.Errorf("has no policy")
 }
 
-func (s *Stage) addFunction(t *template, id string, managed map[string][]byte) error {
+func (s *Stage) addFunction(t *template, id string) error {
 	r := t.Resources[id]
 	name, err := t.text(r.Properties["FunctionName"])
 	if err != nil {
 		return err
 	}
-	parts := strings.Split(name, "-")
-	f := &function{template: t, id: id, name: strings.Join(parts[len(parts)-2:], "/"), arn: arn("lambda", "function:"+name), inNetwork: r.Properties["VpcConfig"] != nil}
-	if f.role, err = t.text(r.Properties["Role"]); err != nil {
+	taken, err := t.text(r.Properties["Role"])
+	if err != nil {
 		return err
 	}
-	for other := range t.Resources {
-		o := t.Resources[other]
-		switch o.Type {
-		case "AWS::IAM::Role":
-			own, err := t.attribute(other, "Arn")
-			if err != nil {
-				return err
-			}
-			if own != f.role {
-				continue
-			}
-			for _, property := range []string{"ManagedPolicyArns", "Policies"} {
-				if o.Properties[property] != nil {
-					return fmt.Errorf("role %s has %s, which are not read", other, property)
-				}
-			}
-			trust, err := t.document(f.name+" is assumed", o.Properties["AssumeRolePolicyDocument"])
-			if err != nil {
-				return err
-			}
-			f.trust = []policy.Document{trust}
-			if bounds := o.Properties["PermissionsBoundary"]; bounds != nil {
-				if f.boundary, err = s.managed(t, bounds, managed); err != nil {
-					return err
-				}
-			}
-		case "AWS::IAM::Policy":
-			roles, err := t.texts(o.Properties["Roles"])
-			if err != nil {
-				return err
-			}
-			if !slices.ContainsFunc(roles, func(role string) bool { return strings.HasSuffix(f.role, ":role/"+role) }) {
-				continue
-			}
-			d, err := t.document(f.name+" "+other, o.Properties["PolicyDocument"])
-			if err != nil {
-				return err
-			}
-			f.identity = append(f.identity, d)
-		}
+	f := &function{template: t, role: s.roles[taken], properties: r.Properties, arn: arn("lambda", "function:"+name), inNetwork: r.Properties["VpcConfig"] != nil}
+	if f.role == nil {
+		return fmt.Errorf("no stack has the role %s", taken)
 	}
 	s.functions = append(s.functions, f)
+	return nil
+}
+
+func (s *Stage) addRole(t *template, id string, managed map[string][]byte) error {
+	own, err := t.attribute(id, "Arn")
+	if err != nil {
+		return err
+	}
+	r := &role{name: t.stack + "/" + id, stack: t.stack, arn: own.(string)}
+	for _, f := range t.Resources {
+		if f.Type != "AWS::Lambda::Function" {
+			continue
+		}
+		taken, err := t.text(f.Properties["Role"])
+		if err != nil {
+			return err
+		}
+		if taken == r.arn {
+			name, err := t.text(f.Properties["FunctionName"])
+			if err != nil {
+				return err
+			}
+			parts := strings.Split(name, "-")
+			r.name = strings.Join(parts[len(parts)-2:], "/")
+		}
+	}
+	s.roles[r.arn] = r
+	properties := t.Resources[id].Properties
+	for _, property := range []string{"ManagedPolicyArns", "Policies"} {
+		if properties[property] != nil {
+			return fmt.Errorf("%s of roles are not read", property)
+		}
+	}
+	trust, err := t.document(r.name+" is assumed", properties["AssumeRolePolicyDocument"])
+	if err != nil {
+		return err
+	}
+	r.trust = []policy.Document{trust}
+	if bounds := properties["PermissionsBoundary"]; bounds != nil {
+		if r.boundary, err = s.managed(t, bounds, managed); err != nil {
+			return err
+		}
+	}
+	name, err := t.attribute(id, "")
+	if err != nil {
+		return err
+	}
+	for _, other := range slices.Sorted(maps.Keys(t.Resources)) {
+		p := t.Resources[other]
+		if p.Type != "AWS::IAM::Policy" {
+			continue
+		}
+		roles, err := t.texts(p.Properties["Roles"])
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(roles, name.(string)) {
+			continue
+		}
+		d, err := t.document(r.name+" "+other, p.Properties["PolicyDocument"])
+		if err != nil {
+			return err
+		}
+		r.identity = append(r.identity, d)
+	}
 	return nil
 }
 

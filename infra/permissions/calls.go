@@ -55,7 +55,12 @@ func (s *Stage) decide(c Call) policy.Result {
 // resolved.
 func (s *Stage) made() ([]Call, []error) {
 	m := &maker{stage: s}
+	unknown := maps.Clone(Code)
 	for _, f := range s.functions {
+		if _, listed := Code[f.name]; !listed {
+			m.faults = append(m.faults, fmt.Errorf("the calls of %s are not known: add them to Code", f.name))
+		}
+		delete(unknown, f.name)
 		m.code(f)
 		m.function(f)
 	}
@@ -64,6 +69,9 @@ func (s *Stage) made() ([]Call, []error) {
 		for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
 			m.resource(t, id, t.Resources[id])
 		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(unknown)) {
+		m.faults = append(m.faults, fmt.Errorf("Code has calls of %s, which no template has", name))
 	}
 	return m.calls, m.faults
 }

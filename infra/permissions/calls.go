@@ -203,7 +203,7 @@ func (m *maker) resource(t *template, id string, r cfn) {
 			m.byService(by, why, "elasticloadbalancing.amazonaws.com", source, "lambda:InvokeFunction", m.text(t, properties["Id"]))
 		}
 	case "AWS::CloudWatch::Alarm":
-		const why = "https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html"
+		const why = "https://docs.aws.amazon.com/sns/latest/dg/sns-access-policy-use-cases.html"
 		for _, property := range []string{"AlarmActions", "OKActions", "InsufficientDataActions"} {
 			topics, _ := r.Properties[property].([]any)
 			for _, topic := range topics {
@@ -245,12 +245,12 @@ func (m *maker) mapping(t *template, r cfn) {
 		m.withRole(f.role, guide+"services-sqs-configure.html#events-sqs-permissions", source, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 		return
 	}
-	const why = guide + "services-dynamodb-eventsourcemapping.html#events-dynamodb-permissions"
+	const why = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/iam-policy-example-lamda-process-dynamodb-streams.html"
 	m.withRole(f.role, why, source, "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator")
-	// The service authorization reference has no resource for it; AWS's own policies for
-	// pollers name all of the table's streams.
+	// The service authorization reference has no resource for this one; that page gives it
+	// all of the table's streams.
 	table, _, _ := strings.Cut(source, "/stream/")
-	m.withRole(f.role, "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.Lambda.Tutorial2.html", table+"/stream/*", "dynamodb:ListStreams")
+	m.withRole(f.role, why, table+"/stream/*", "dynamodb:ListStreams")
 	destination, _ := r.Properties["DestinationConfig"].(map[string]any)
 	if failure, ok := destination["OnFailure"].(map[string]any); ok {
 		m.withRole(f.role, guide+"services-dynamodb-errors.html", m.text(t, failure["Destination"]), "sqs:SendMessage")

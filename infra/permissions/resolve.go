@@ -185,7 +185,7 @@ func (t *template) attribute(id, name string) (any, error) {
 	}
 	f, known := form[r.Type]
 	if !known {
-		return nil, fmt.Errorf("%s: %s of %s, a %s, is not resolved", t.stack, name, id, r.Type)
+		return nil, fmt.Errorf("%s: %s of %s (%s) is not resolved", t.stack, name, id, r.Type)
 	}
 	physical, err := named(f[0])
 	if err != nil {
@@ -204,5 +204,5 @@ func (t *template) attribute(id, name string) (any, error) {
 	case name == "", name == "Id", name == f[0]:
 		return physical, nil
 	}
-	return nil, fmt.Errorf("%s: %s of %s, a %s, is not resolved", t.stack, name, id, r.Type)
+	return nil, fmt.Errorf("%s: %s of %s (%s) is not resolved", t.stack, name, id, r.Type)
 }

@@ -123,7 +123,7 @@ func (s *Stage) add(t *template, id string) error {
 	case "AWS::IAM::Role", "AWS::IAM::Policy": // read before
 	default:
 		if strings.HasSuffix(r.Type, "Policy") || strings.HasPrefix(r.Type, "AWS::IAM::") || r.Type == "AWS::KMS::Key" {
-			return fmt.Errorf("policies of a %s are not read", r.Type)
+			return fmt.Errorf("the policies of %s are not read", r.Type)
 		}
 	}
 	return nil
@@ -203,7 +203,7 @@ func (s *Stage) addRole(t *template, id string, managed map[string][]byte) error
 	properties := t.Resources[id].Properties
 	for _, property := range []string{"ManagedPolicyArns", "Policies"} {
 		if properties[property] != nil {
-			return fmt.Errorf("%s of roles are not read", property)
+			return fmt.Errorf("the %s of roles are not read", property)
 		}
 	}
 	trust, err := t.document(r.name+" is assumed", properties["AssumeRolePolicyDocument"])

@@ -6,6 +6,7 @@
 package ministack
 
 import (
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -21,9 +22,13 @@ func Command(root string) []string {
 }
 
 // Environment is everything it and its functions get to see. It keeps its state and
-// temporary files below dir.
+// temporary files below dir. TRADEWIND_CALLS names a file for the calls of functions to
+// AWS, see sitecustomize/calls.py.
 func Environment(root, dir string, port int) ([]string, error) {
 	env, err := endpoint.Environment(dir, map[string]string{"STATE_DIR": "state", "S3_DATA_DIR": "s3", "TMPDIR": "tmp", "HOME": "home"})
+	if calls := os.Getenv("TRADEWIND_CALLS"); calls != "" {
+		env = append(env, "TRADEWIND_CALLS="+calls)
+	}
 	return append(env,
 		"PYTHONPATH="+filepath.Join(root, "localstack/internal/endpoint/ministack/sitecustomize"),
 		"BIND_HOST=127.0.0.1",

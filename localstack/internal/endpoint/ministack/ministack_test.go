@@ -10,6 +10,7 @@ import (
 
 func TestItListensOnLoopbackAndKeepsToItsFolder(t *testing.T) {
 	t.Setenv("AWS_PROFILE", "production")
+	t.Setenv("TRADEWIND_CALLS", "calls")
 	dir := t.TempDir()
 	cfg, err := ministack.Config("/project", dir, "log", 4566)
 	if err != nil {
@@ -17,6 +18,7 @@ func TestItListensOnLoopbackAndKeepsToItsFolder(t *testing.T) {
 	}
 	for _, want := range []string{
 		"BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "GATEWAY_PORT=4566", "PYTHONPATH=/project/localstack/internal/endpoint/ministack/sitecustomize",
+		"TRADEWIND_CALLS=calls",
 		"TMPDIR=" + filepath.Join(dir, "tmp"), "HOME=" + filepath.Join(dir, "home"), "STATE_DIR=" + filepath.Join(dir, "state"),
 	} {
 		if !slices.Contains(cfg.Env, want) {

@@ -1,7 +1,9 @@
 package stacks
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -17,6 +19,7 @@ import (
 	"tradewind/shared/discovery"
 	"tradewind/shared/env"
 	"tradewind/shared/inbox"
+	"tradewind/shared/metrics"
 	"tradewind/shared/replayrule"
 )
 
@@ -862,9 +865,13 @@ func TestEveryServiceIsWatched(t *testing.T) {
 		}
 		slices.Sort(hosts)
 		tpl := all["status"]
+		var prober function
 		for _, f := range functions(map[string]template{"status": tpl}) {
 			if f.kind == "relay" {
 				continue
+			}
+			if f.kind == "prober" {
+				prober = f
 			}
 			named := strings.Split(f.at("Environment", "Variables", "SERVICES").(string), ",")
 			if diff := cmp.Diff(hosts, slices.Sorted(slices.Values(named))); diff != "" {
@@ -876,14 +883,17 @@ func TestEveryServiceIsWatched(t *testing.T) {
 			if a.at("MetricName") != "ServiceHealthy" {
 				continue
 			}
-			dimensions := map[any]any{}
+			dimensions := map[string]string{}
 			for _, d := range a.at("Dimensions").([]any) {
-				dimensions[d.(map[string]any)["Name"]] = d.(map[string]any)["Value"]
+				dimension := resource{Properties: d.(map[string]any)}
+				dimensions[dimension.at("Name").(string)] = dimension.at("Value").(string)
 			}
-			if a.at("Namespace") != "Tradewind" || len(dimensions) != 2 || dimensions["service"] != "status" {
-				t.Errorf("%s is about %v of %v", id, dimensions, a.at("Namespace"))
+			host := dimensions["target"]
+			watched = append(watched, host)
+			asked := metric{a.at("Namespace").(string), a.at("MetricName").(string), dimensions}
+			if diff := cmp.Diff(prober.writes(t, host), asked, cmp.AllowUnexported(metric{})); diff != "" {
+				t.Errorf("%s (-what the prober writes +what the alarm asks for):\n%s", id, diff)
 			}
-			watched = append(watched, dimensions["target"].(string))
 			low := a.at("Statistic") == "Minimum" && a.at("ComparisonOperator") == "LessThanThreshold" && a.at("Threshold") == 1.0
 			if !low || a.at("TreatMissingData") != "breaching" || a.at("Period") != 180.0 || a.at("AlarmActions", 0) == nil || a.at("OKActions", 0) == nil {
 				t.Errorf("%s does not sound: %v", id, a.Properties)
@@ -894,6 +904,44 @@ func TestEveryServiceIsWatched(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// metric is all that CloudWatch tells metrics apart by.
+type metric struct {
+	namespace, name string
+	dimensions      map[string]string
+}
+
+// writes returns the metric of a host's health as the kit writes it in a function, by
+// the embedded metric format.
+func (f function) writes(tb testing.TB, host string) metric {
+	tb.Helper()
+	var out bytes.Buffer
+	meter := metrics.New(&out, func(name string) string {
+		value, _ := f.at("Environment", "Variables", name).(string)
+		return value
+	})
+	meter.Group(metrics.Target(host)).Counter(metrics.ServiceHealthy).Add(0)
+	meter.Flush()
+	var properties map[string]any
+	var line struct {
+		AWS struct {
+			CloudWatchMetrics []struct {
+				Namespace  string
+				Dimensions [][]string
+				Metrics    []struct{ Name string }
+			}
+		} `json:"_aws"`
+	}
+	if err := errors.Join(json.Unmarshal(out.Bytes(), &line), json.Unmarshal(out.Bytes(), &properties)); err != nil {
+		tb.Fatal(err)
+	}
+	declared := line.AWS.CloudWatchMetrics[0]
+	written := metric{declared.Namespace, declared.Metrics[0].Name, map[string]string{}}
+	for _, name := range declared.Dimensions[0] {
+		written.dimensions[name] = properties[name].(string)
+	}
+	return written
 }
 
 // The health of instances is set by one function, and only in this account.

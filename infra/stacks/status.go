@@ -12,10 +12,14 @@ import (
 
 	"tradewind/infra/param"
 	"tradewind/infra/service"
+	"tradewind/shared/metrics"
 )
 
-// statusHost is the status service's own name; it watches itself too.
-const statusHost = "status-service"
+// The status service's own names. It watches itself too.
+const (
+	statusName = "status"
+	statusHost = "status-service"
+)
 
 // statusService watches all services, which the configuration knows by then. It is the
 // only one that may change their health in the registry, and the only one that answers
@@ -76,16 +80,16 @@ func setHealth(stack awscdk.Stack) []awsiam.PolicyStatement {
 // Its metrics and the alarm cost some 70 cents a service and month.
 func watch(stack awscdk.Stack, c Config, host string) {
 	name := strings.TrimSuffix(host, "-service")
+	var dimensions []*awscloudwatch.CfnAlarm_DimensionProperty
+	for _, d := range append(metrics.Base(c.Stage, statusName), metrics.Target(host)) {
+		dimensions = append(dimensions, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(d.Name), Value: jsii.String(d.Value)})
+	}
 	topic := &[]interface{}{param.Read(stack, c.Stage, param.AlarmTopicArn)}
 	awscloudwatch.NewCfnAlarm(stack, jsii.String("Watch"+strings.ToUpper(name[:1])+name[1:]), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription: jsii.String("The " + host + " does not work, or nobody knows"),
-		// As the prober writes it, see functions/status/internal/prober.
-		Namespace:  jsii.String("Tradewind"),
-		MetricName: jsii.String("ServiceHealthy"),
-		Dimensions: &[]*awscloudwatch.CfnAlarm_DimensionProperty{
-			{Name: jsii.String("service"), Value: jsii.String("status")},
-			{Name: jsii.String("target"), Value: jsii.String(host)},
-		},
+		AlarmDescription:   jsii.String("The " + host + " does not work, or nobody knows"),
+		Namespace:          jsii.String(metrics.Namespace),
+		MetricName:         jsii.String(metrics.ServiceHealthy),
+		Dimensions:         &dimensions,
 		Statistic:          jsii.String("Minimum"),
 		ComparisonOperator: jsii.String("LessThanThreshold"),
 		Threshold:          jsii.Number(1),

@@ -25,8 +25,23 @@ import (
 // Namespace is where the platform's metrics are found in CloudWatch.
 const Namespace = "Tradewind"
 
+// ServiceHealthy is the metric of the prober for each service: 1, or 0 while the
+// service is degraded. The service is its [Target].
+const ServiceHealthy = "ServiceHealthy"
+
 // Dimension is a property by which metrics are told apart.
 type Dimension struct{ Name, Value string }
+
+// Base returns the dimensions of all metrics of a service. The stage is one of them
+// because stages may share an account. Alarms must ask for exactly the dimensions that
+// a metric is written with: they take them from here and from [Target].
+func Base(stage, service string) []Dimension {
+	return []Dimension{{"stage", stage}, {"service", service}}
+}
+
+// Target returns the dimension of metrics about another service: the one that is
+// called or probed, by its name in discovery.
+func Target(name string) Dimension { return Dimension{"target", name} }
 
 // Meter holds the metrics of a process.
 type Meter struct {
@@ -38,10 +53,10 @@ type Meter struct {
 	line   []byte // kept for the next flush
 }
 
-// New returns a meter that writes to out. SERVICE_NAME from getenv is a dimension of
-// all its metrics.
+// New returns a meter that writes to out. All its metrics have the dimensions [Base],
+// with STAGE and SERVICE_NAME from getenv.
 func New(out io.Writer, getenv func(string) string) *Meter {
-	return &Meter{out: out, base: []Dimension{{"service", getenv("SERVICE_NAME")}}}
+	return &Meter{out: out, base: Base(getenv("STAGE"), getenv("SERVICE_NAME"))}
 }
 
 // Group returns a new group of metrics with the same dimensions. They are written in

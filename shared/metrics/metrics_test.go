@@ -18,14 +18,14 @@ import (
 )
 
 func getenv(name string) string {
-	return map[string]string{"SERVICE_NAME": "orders"}[name]
+	return map[string]string{"STAGE": "test", "SERVICE_NAME": "orders"}[name]
 }
 
 func TestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		m := metrics.New(&out, getenv)
-		g := m.Group(metrics.Dimension{Name: "target", Value: "catalog-service"})
+		g := m.Group(metrics.Target("catalog-service"))
 		calls, failures, took := g.Counter("Calls"), g.Counter("Failures"), g.Timer("Took")
 		other := m.Group().Counter("Other")
 		calls.Add(2)
@@ -45,11 +45,11 @@ func TestLine(t *testing.T) {
 			"_aws": map[string]any{
 				"Timestamp": float64(time.Now().UnixMilli()),
 				"CloudWatchMetrics": []any{map[string]any{
-					"Namespace": "Tradewind", "Dimensions": []any{[]any{"service", "target"}},
+					"Namespace": "Tradewind", "Dimensions": []any{[]any{"stage", "service", "target"}},
 					"Metrics": []any{name("Calls", "Count"), name("Failures", "Count"), name("Took", "Milliseconds")},
 				}},
 			},
-			"service": "orders", "target": "catalog-service",
+			"stage": "test", "service": "orders", "target": "catalog-service",
 			"Calls": 3.0, "Failures": 0.0, "Took": []any{1.5, 1000.0},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
@@ -63,7 +63,7 @@ func TestLine(t *testing.T) {
 		}
 		other.Add(0)
 		m.Flush()
-		if !strings.Contains(out.String(), `"Dimensions":[["service"]]`) || !strings.Contains(out.String(), `"Other":0`) {
+		if !strings.Contains(out.String(), `"Dimensions":[["stage","service"]]`) || !strings.Contains(out.String(), `"Other":0`) {
 			t.Errorf("got %s, want a zero", &out)
 		}
 		failures.Add(1)
@@ -152,7 +152,7 @@ func TestWriterFails(*testing.T) {
 
 func BenchmarkCall(b *testing.B) {
 	m := metrics.New(io.Discard, getenv)
-	g := m.Group(metrics.Dimension{Name: "target", Value: "catalog-service"})
+	g := m.Group(metrics.Target("catalog-service"))
 	calls, took := g.Counter("Calls"), g.Timer("Took")
 	b.Run("count", func(b *testing.B) {
 		b.ReportAllocs()
@@ -174,7 +174,7 @@ func BenchmarkCall(b *testing.B) {
 func ExampleMeter() {
 	var log bytes.Buffer // os.Stdout in a function
 	m := metrics.New(&log, getenv)
-	calls := m.Group(metrics.Dimension{Name: "target", Value: "catalog-service"}).Counter("Calls")
+	calls := m.Group(metrics.Target("catalog-service")).Counter("Calls")
 
 	calls.Add(1) // where it happens
 	m.Flush()    // at the end of the invocation
@@ -182,5 +182,5 @@ func ExampleMeter() {
 	_, line, _ := strings.Cut(log.String(), `"CloudWatchMetrics":`)
 	fmt.Print(line)
 
-	// Output: [{"Namespace":"Tradewind","Dimensions":[["service","target"]],"Metrics":[{"Name":"Calls","Unit":"Count"}]}]},"service":"orders","target":"catalog-service","Calls":1}
+	// Output: [{"Namespace":"Tradewind","Dimensions":[["stage","service","target"]],"Metrics":[{"Name":"Calls","Unit":"Count"}]}]},"stage":"test","service":"orders","target":"catalog-service","Calls":1}
 }

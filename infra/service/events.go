@@ -1,6 +1,7 @@
 package service
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +34,7 @@ const (
 	relayRetries  = -1 // no limit
 
 	receives  = 5               // of one message, before it goes to the dead-letter queue
+	batches   = 10              // at a time; a new account has 10 concurrent executions in all
 	dlqDays   = 14              // the longest SQS keeps a message
 	ruleHours = 24              // the longest EventBridge tries to reach a queue
 	patience  = 6               // visibility timeout over function timeout, as Lambda's poller needs
@@ -137,6 +139,13 @@ func (b *builder) consumer(s *Service) {
 		EventSourceArn:        s.Queue.QueueArn(),
 		BatchSize:             jsii.Number(f.Batch),
 		FunctionResponseTypes: jsii.Strings(partial),
+		// Without it a backlog, after a replay for instance, takes all the concurrency that
+		// the account has: the api functions are throttled, and so is the consumer, whose
+		// messages then go to the dead-letter queue unseen, because a throttled delivery
+		// counts as a delivery.
+		ScalingConfig: &awslambda.CfnEventSourceMapping_ScalingConfigProperty{
+			MaximumConcurrency: jsii.Number(cmp.Or(b.Concurrency, batches)),
+		},
 	})
 }
 

@@ -53,6 +53,10 @@ type Props struct {
 	CallsServices bool
 	Discovery     string // how it finds them: one of Discoveries
 
+	// Concurrency is how many batches of messages the consumer works on at a time, from 2
+	// to 1000; 0 means 10. More waits in the queue.
+	Concurrency int
+
 	API, Relay, Consumer Function
 	Schedules            []Schedule
 }
@@ -160,6 +164,8 @@ func (p Props) validate() error {
 		return fmt.Errorf("service %s: Host and one of Collection and Base are required", p.Name)
 	case len(p.Routes) == 0:
 		return fmt.Errorf("service %s: no routes", p.Name)
+	case p.Concurrency != 0 && (p.Concurrency < 2 || p.Concurrency > 1000):
+		return fmt.Errorf("service %s: a concurrency of %d: Lambda takes 2 to 1000", p.Name, p.Concurrency)
 	case !slices.Contains(Discoveries, p.Discovery):
 		return fmt.Errorf("service %s: discovery %q: it is one of %q", p.Name, p.Discovery, Discoveries)
 	}

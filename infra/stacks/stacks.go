@@ -42,6 +42,9 @@ type Config struct {
 	// AdminEmail is where mails to the shop itself go.
 	AdminEmail string
 
+	// Concurrency is that of every consumer; see service.Props.
+	Concurrency int
+
 	hosts []string // of the services built so far
 }
 
@@ -113,7 +116,7 @@ func Build(app awscdk.App, c Config) error {
 		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
 		props := s.props(stack, c)
 		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Discovery
-		props.Consumes = consumes(s.name)
+		props.Consumes, props.Concurrency = consumes(s.name), c.Concurrency
 		made = append(made, service.New(stack, "Service", props))
 		c.hosts = append(c.hosts, props.Host)
 	}

@@ -412,6 +412,31 @@ func (t template) mapping(tb testing.TB, f function) resource {
 	return resource{}
 }
 
+// A backlog in one queue leaves the other functions their share of the account's
+// concurrency. The house's cap is what a new account has in all.
+func TestConsumersAreCapped(t *testing.T) {
+	for want, all := range map[float64]map[string]template{
+		10: onAWS(),
+		25: synth("concurrency", Config{Stage: stage, Arch: "arm64", Dist: dist(), Concurrency: 25}),
+	} {
+		capped := 0
+		for stack, tpl := range all {
+			for id, m := range tpl.of("AWS::Lambda::EventSourceMapping") {
+				if tpl.Resources[ref(m.at("EventSourceArn"))].Type != "AWS::SQS::Queue" {
+					continue
+				}
+				capped++
+				if got := m.at("ScalingConfig", "MaximumConcurrency"); got != want {
+					t.Errorf("%s/%s works on %v batches at a time", stack, id, got)
+				}
+			}
+		}
+		if capped == 0 {
+			t.Error("no consumer has a queue")
+		}
+	}
+}
+
 // Every queue either is a dead-letter queue, kept as long as possible and alarmed on,
 // or has one and leaves its function time for its retries.
 func TestQueues(t *testing.T) {

@@ -100,7 +100,6 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 		Architecture: Architecture(b.Arch),
 		MemorySize:   jsii.Number(f.Memory),
 		Timeout:      seconds(f.Timeout),
-		Tracing:      awslambda.Tracing_ACTIVE,
 		LogGroup:     logs,
 		Role:         role,
 		Environment: ptr(with(f.Env, map[string]*string{

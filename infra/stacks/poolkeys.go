@@ -44,7 +44,6 @@ func (p *platform) poolKeys(c Config) {
 		Architecture: service.Architecture(c.Arch),
 		MemorySize:   jsii.Number(128),
 		Timeout:      awscdk.Duration_Seconds(jsii.Number(keysPatience.Seconds())),
-		Tracing:      awslambda.Tracing_ACTIVE,
 		LogGroup:     logs,
 		Role:         role,
 		Environment:  &map[string]*string{"STAGE": jsii.String(c.Stage), "SERVICE_NAME": jsii.String("platform")},

@@ -71,7 +71,7 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 // place in the network.
 func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.FunctionProps) {
 	b.finding(&f)
-	f.Allow = append(f.Allow, networkInterfaces())
+	f.Allow = append(f.Allow, b.networkInterfaces(fn)...)
 	return f, b.network(fn)
 }
 
@@ -168,11 +168,25 @@ func (b *builder) network(fn string) *awslambda.FunctionProps {
 
 // networkInterfaces is what Lambda demands of a role to attach a function to a
 // network. None of these actions can be limited to a resource that exists beforehand.
-func networkInterfaces() awsiam.PolicyStatement {
-	return allow([]string{
+// Lambda itself makes the calls, so the function's code is denied them.
+func (b *builder) networkInterfaces(fn string) []awsiam.PolicyStatement {
+	actions := jsii.Strings(
 		"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
 		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
-	}, jsii.String("*"))
+	)
+	return []awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: actions, Resources: jsii.Strings("*")}),
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Effect: awsiam.Effect_DENY, Actions: actions, Resources: jsii.Strings("*"),
+			// The key is in the requests that a function's code signs, and has no version.
+			Conditions: &map[string]interface{}{"ArnEquals": map[string]*string{
+				"lambda:SourceFunctionArn": b.stack.FormatArn(&awscdk.ArnComponents{
+					Service: jsii.String("lambda"), Resource: jsii.String("function"),
+					ResourceName: b.physical(fn), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+				}),
+			}},
+		}),
+	}
 }
 
 // Allow is one action on one resource, for Function.Allow.

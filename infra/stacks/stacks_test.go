@@ -321,10 +321,14 @@ func TestLeastPrivilege(t *testing.T) {
 	}
 	kinds["poolkeys"] = func(function) []string { return nil }
 	pool := "arn:{AWS::Partition}:cognito-idp:{AWS::Region}:{AWS::AccountId}:userpool/{platform/user-pool-id}"
-	// Lambda attaches the function to the network with these; what they act on does not exist yet.
+	// Lambda attaches the function to the network with these; what they act on does not
+	// exist yet. The function's code may not: see TestNetworkInterfaces.
 	network := []string{
 		"ec2:AssignPrivateIpAddresses on *", "ec2:CreateNetworkInterface on *", "ec2:DeleteNetworkInterface on *",
 		"ec2:DescribeNetworkInterfaces on *", "ec2:DescribeSubnets on *", "ec2:UnassignPrivateIpAddresses on *",
+	}
+	for _, action := range slices.Clone(network) {
+		network = append(network, "not "+action)
 	}
 	extra := map[string][]string{
 		"orders/api":    network,
@@ -350,6 +354,27 @@ func TestLeastPrivilege(t *testing.T) {
 			for id, role := range tpl.of("AWS::IAM::Role") {
 				if role.at("ManagedPolicyArns") != nil || role.at("Policies") != nil {
 					t.Errorf("%s/%s has permissions beside its policy", stack, id)
+				}
+			}
+		}
+	})
+}
+
+// The denial is for calls that the function's own code signs. A denial of all calls would
+// keep Lambda from attaching the function to the network; one of another function's calls
+// would deny nothing.
+func TestNetworkInterfaces(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, f := range functions(all) {
+			for _, s := range f.statements(all[f.stack]) {
+				if s["Effect"] != "Deny" {
+					continue
+				}
+				statement, tpl := resource{Properties: s}, all[f.stack]
+				got := tpl.describe(statement.at("Condition", "ArnEquals", "lambda:SourceFunctionArn"))
+				want := "arn:{AWS::Partition}:lambda:{AWS::Region}:{AWS::AccountId}:function:" + f.at("FunctionName").(string)
+				if conditions, _ := s["Condition"].(map[string]any); got != want || len(conditions) != 1 {
+					t.Errorf("%s: %v is denied if %v", f, s["Action"], s["Condition"])
 				}
 			}
 		}

@@ -178,13 +178,18 @@ func functions(all map[string]template) []function {
 	return found
 }
 
-// grants lists what a function's role may do, each as "action on resource".
+// grants lists what a function's role may do, each as "action on resource". What it is
+// denied begins with "not ".
 func (f function) grants(t template) []string {
 	var list []string
 	for _, statement := range f.statements(t) {
+		denied := ""
+		if statement["Effect"] == "Deny" {
+			denied = "not "
+		}
 		for _, action := range oneOrMany(statement["Action"]) {
 			for _, res := range oneOrMany(statement["Resource"]) {
-				list = append(list, fmt.Sprint(action, " on ", t.describe(res)))
+				list = append(list, fmt.Sprint(denied, action, " on ", t.describe(res)))
 			}
 		}
 	}

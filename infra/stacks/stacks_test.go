@@ -320,6 +320,7 @@ func TestLeastPrivilege(t *testing.T) {
 		},
 	}
 	kinds["poolkeys"] = func(function) []string { return nil }
+	registered := "arn:{AWS::Partition}:servicediscovery:{AWS::Region}:{AWS::AccountId}:service/*"
 	pool := "arn:{AWS::Partition}:cognito-idp:{AWS::Region}:{AWS::AccountId}:userpool/{platform/user-pool-id}"
 	// Lambda attaches the function to the network with these; what they act on does not
 	// exist yet. The function's code may not: see TestNetworkInterfaces.
@@ -333,9 +334,9 @@ func TestLeastPrivilege(t *testing.T) {
 	extra := map[string][]string{
 		"orders/api":    network,
 		"status/prober": network,
-		"status/consumer": {
-			// None of them knows resources; see TestRegistryHealth.
-			"servicediscovery:ListInstances on *", "servicediscovery:ListServices on *", "servicediscovery:UpdateInstanceCustomHealthStatus on *",
+		"status/consumer": { // of this stage only: see TestRegistryHealth
+			"servicediscovery:ListInstances on " + registered, "servicediscovery:ListServices on *",
+			"servicediscovery:UpdateInstanceCustomHealthStatus on " + registered,
 		},
 		"users/api": {
 			"cognito-idp:AdminCreateUser on " + pool, "cognito-idp:AdminDeleteUser on " + pool,
@@ -995,12 +996,18 @@ func (f function) writes(tb testing.TB, host string) metric {
 	return written
 }
 
-// The health of instances is set by one function, and only in this account.
+// The health of instances is set by one function, and only of services that carry the
+// stage's tag, which every registered service does.
 func TestRegistryHealth(t *testing.T) {
 	const action = "servicediscovery:UpdateInstanceCustomHealthStatus"
 	targets(t, func(t *testing.T, all map[string]template) {
 		found := 0
 		for stack, tpl := range all {
+			for id, registered := range tpl.of("AWS::ServiceDiscovery::Service") {
+				if diff := cmp.Diff([]any{map[string]any{"Key": "stage", "Value": stage}}, registered.at("Tags")); diff != "" {
+					t.Errorf("%s/%s: tags: %s", stack, id, diff)
+				}
+			}
 			for id, p := range tpl.of("AWS::IAM::Policy") {
 				for _, s := range p.at("PolicyDocument", "Statement").([]any) {
 					statement := resource{Properties: s.(map[string]any)}
@@ -1008,9 +1015,8 @@ func TestRegistryHealth(t *testing.T) {
 						continue
 					}
 					found++
-					of := tpl.describe(statement.at("Condition", "StringLike", "servicediscovery:ServiceArn"))
-					if of != "arn:{AWS::Partition}:servicediscovery:{AWS::Region}:{AWS::AccountId}:service/*" {
-						t.Errorf("%s/%s may set it of %s", stack, id, of)
+					if diff := cmp.Diff(map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/stage": stage}}, statement.at("Condition")); diff != "" {
+						t.Errorf("%s/%s: %s", stack, id, diff)
 					}
 				}
 			}

@@ -41,7 +41,7 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 				"SERVICES":     services,
 				"NAMESPACE_ID": param.Read(stack, c.Stage, param.NamespaceID),
 			},
-			Allow: setHealth(stack),
+			Allow: setHealth(stack, c.Stage),
 			// Each event has the whole registry looked through.
 			Timeout: 30 * time.Second,
 		},
@@ -57,11 +57,10 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 	}
 }
 
-// setHealth lets a function set the health of registered instances. These actions know
-// no resources, and the last two one condition, the service's ARN. That is made of an id
-// which is not known before the service is deployed, so another stage in the same
-// account is not told apart: by its namespace the function does that itself.
-func setHealth(stack awscdk.Stack) []awsiam.PolicyStatement {
+// setHealth lets a function set the health of this stage's registered instances. The
+// services' ids are not known beforehand, so the tag of their stacks tells those of
+// another stage in the account apart. Listing knows no resources.
+func setHealth(stack awscdk.Stack, stage string) []awsiam.PolicyStatement {
 	registered := stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("servicediscovery"), Resource: jsii.String("service"), ResourceName: jsii.String("*"),
 	})
@@ -69,8 +68,8 @@ func setHealth(stack awscdk.Stack) []awsiam.PolicyStatement {
 		service.Allow("servicediscovery:ListServices", "*"),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:    jsii.Strings("servicediscovery:ListInstances", "servicediscovery:UpdateInstanceCustomHealthStatus"),
-			Resources:  jsii.Strings("*"),
-			Conditions: &map[string]interface{}{"StringLike": map[string]*string{"servicediscovery:ServiceArn": registered}},
+			Resources:  &[]*string{registered},
+			Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:ResourceTag/stage": jsii.String(stage)}},
 		}),
 	}
 }

@@ -58,10 +58,10 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 		allow([]string{"events:PutEvents"}, b.param(param.BusArn)),
 		allow([]string{"sqs:SendMessage"}, dlq.QueueArn()),
 	}, f.Allow...)
-	fn := b.function("relay", table, f, nil)
+	fn, live := b.function("relay", table, f, nil)
 
 	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("RelayMapping"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:     fn.FunctionArn(),
+		FunctionName:     live.FunctionArn(),
 		EventSourceArn:   stream,
 		StartingPosition: jsii.String("TRIM_HORIZON"), // an event written before the mapping existed is published too
 		BatchSize:        jsii.Number(relayBatch),
@@ -133,9 +133,10 @@ func (b *builder) consumer(s *Service) {
 	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, index), allow([]string{
 		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
 	}, s.Queue.QueueArn()), allow([]string{"sqs:SendMessage"}, s.ConsumerDLQ.QueueArn())), f.Allow...)
-	s.Consumer = b.function("consumer", s.Table, f, nil)
+	consumer, live := b.function("consumer", s.Table, f, nil)
+	s.Consumer = consumer
 	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("ConsumerMapping"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:          s.Consumer.FunctionArn(),
+		FunctionName:          live.FunctionArn(),
 		EventSourceArn:        s.Queue.QueueArn(),
 		BatchSize:             jsii.Number(f.Batch),
 		FunctionResponseTypes: jsii.Strings(partial),

@@ -47,7 +47,7 @@ func (f Function) over(house Function) Function {
 // The pool's keys come along too, for the tokens of requests that the balancer brings
 // (decision 6). A function that has a way to the internet is told where they are
 // published, and so outlives their rotation.
-func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
+func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.Alias) {
 	f := b.API.over(apiDefaults)
 	f.Env = with(f.Env, map[string]*string{
 		"CURSOR_KEY": awscdk.Fn_Join(jsii.String(""), &[]*string{
@@ -77,7 +77,13 @@ func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.Fun
 
 // function makes a function with a role and a log group of its own. The role gets
 // what is listed and nothing by default: the managed policies are wider.
-func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, network *awslambda.FunctionProps) awslambda.Function {
+//
+// Whatever calls the function calls its alias, which a deployment moves from one
+// published version to the next. The version before stays, so that the alias can be
+// moved back. One that was published by a deployment that failed goes: while it is the
+// newest, Lambda publishes no other with the same content, and repeating the deployment
+// would fail.
+func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, network *awslambda.FunctionProps) (awslambda.Function, awslambda.Alias) {
 	id := title(fn)
 	logs := awslogs.NewLogGroup(b.scope, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		LogGroupName: jsii.String("/aws/lambda/" + *b.physical(fn)),
@@ -107,13 +113,17 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 			"SERVICE_NAME": jsii.String(b.Name),
 			"TABLE_NAME":   table.TableName(),
 		})),
+		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE},
 	}
 	if network != nil {
 		props.Vpc, props.VpcSubnets, props.SecurityGroups = network.Vpc, network.VpcSubnets, network.SecurityGroups
 	}
 	made := awslambda.NewFunction(b.scope, jsii.String(id), &props)
 	AfterPolicy(made, role)
-	return made
+	return made, awslambda.NewAlias(b.scope, jsii.String(id+"Live"), &awslambda.AliasProps{
+		AliasName: jsii.String("live"),
+		Version:   made.CurrentVersion(),
+	})
 }
 
 // AfterPolicy makes a function wait for its role's policy: a role without would do for

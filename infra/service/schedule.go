@@ -35,23 +35,24 @@ func (b *builder) scheduled(s *Service, schedule Schedule) {
 	if schedule.CallsServices {
 		f, network = b.callsServices(schedule.Name, f)
 	}
-	fn := b.function(schedule.Name, s.Table, f, network)
-	awslambda.NewCfnEventInvokeConfig(b.scope, jsii.String(title(schedule.Name)+"Invocation"), &awslambda.CfnEventInvokeConfigProps{
+	fn, live := b.function(schedule.Name, s.Table, f, network)
+	invocation := awslambda.NewCfnEventInvokeConfig(b.scope, jsii.String(title(schedule.Name)+"Invocation"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:         fn.FunctionName(),
-		Qualifier:            jsii.String("$LATEST"),
+		Qualifier:            live.AliasName(),
 		MaximumRetryAttempts: jsii.Number(0),
 	})
+	invocation.Node().AddDependency(live) // the alias is named, not referred to
 	rule := awsevents.NewCfnRule(b.scope, jsii.String(title(schedule.Name)+"Schedule"), &awsevents.CfnRuleProps{
 		Description:        jsii.String("When " + b.Name + " runs its " + schedule.Name),
 		ScheduleExpression: jsii.String(rate(schedule.Every)),
 		Targets: &[]*awsevents.CfnRule_TargetProperty{{
 			Id:  jsii.String("function"),
-			Arn: fn.FunctionArn(),
+			Arn: live.FunctionArn(),
 		}},
 	})
 	awslambda.NewCfnPermission(b.scope, jsii.String("ScheduleMayInvoke"+title(schedule.Name)), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: fn.FunctionArn(),
+		FunctionName: live.FunctionArn(),
 		Principal:    jsii.String("events.amazonaws.com"),
 		SourceArn:    rule.AttrArn(),
 	})

@@ -94,7 +94,6 @@ type Service struct {
 
 	Table    awsdynamodb.TableV2
 	API      awslambda.Function
-	Live     awslambda.Alias // what the gateway and the balancer call
 	Relay    awslambda.Function
 	Consumer awslambda.Function
 	// Scheduled are the functions that run by the clock, by name.
@@ -128,13 +127,10 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	s := Service{Construct: b.scope}
 
 	s.Table = b.table()
-	s.API = b.api(s.Table)
-	s.Live = awslambda.NewAlias(b.scope, jsii.String("Live"), &awslambda.AliasProps{
-		AliasName: jsii.String("live"),
-		Version:   s.API.CurrentVersion(),
-	})
-	s.Routes = b.gateway(s.Live)
-	targets := b.balancer(s.Live)
+	api, live := b.api(s.Table)
+	s.API = api
+	s.Routes = b.gateway(live)
+	targets := b.balancer(live)
 	b.register()
 	s.Relay, s.RelayDLQ = b.relay(s.Table)
 	if len(props.Consumes) > 0 {
@@ -145,7 +141,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	}
 
 	b.output("TableName", s.Table.TableName())
-	b.output("ApiFunctionArn", s.Live.FunctionArn())
+	b.output("ApiFunctionArn", live.FunctionArn())
 	b.output("TargetGroupArn", targets.Ref())
 	b.output("RelayDlqUrl", s.RelayDLQ.QueueUrl())
 	if s.Consumer != nil {

@@ -94,7 +94,10 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 	want := []string{
 		"every service: AWS::DynamoDB::GlobalTable deletion",
 		"every service: AWS::DynamoDB::GlobalTable.Replicas",
+		"every service: AWS::Lambda::Alias.FunctionVersion",
 		"every service: AWS::Lambda::Function.Environment",
+		"every service: AWS::Lambda::Version added", // a version is named after what it holds
+		"every service: AWS::Lambda::Version missing",
 		"every service: AWS::SQS::QueuePolicy missing",
 		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
 		"network: AWS::SSM::Parameter /network/alb-url missing",
@@ -427,7 +430,7 @@ func TestRelayMapping(t *testing.T) {
 func (t template) mapping(tb testing.TB, f function) resource {
 	tb.Helper()
 	for _, m := range t.of("AWS::Lambda::EventSourceMapping") {
-		if ref(m.at("FunctionName")) != f.id {
+		if t.behind(m.at("FunctionName")) != f.id {
 			continue
 		}
 		if diff := cmp.Diff([]any{"ReportBatchItemFailures"}, m.at("FunctionResponseTypes")); diff != "" {
@@ -871,16 +874,19 @@ func TestSchedules(t *testing.T) {
 					continue
 				}
 				got[stack] = r.at("ScheduleExpression").(string)
-				called := ref(r.at("Targets", 0, "Arn"))
+				called := tpl.behind(r.at("Targets", 0, "Arn"))
 				for _, p := range tpl.of("AWS::Lambda::Permission") {
-					if p.at("Principal") == "events.amazonaws.com" && (ref(p.at("FunctionName")) != called || ref(p.at("SourceArn")) != id) {
+					if p.at("Principal") == "events.amazonaws.com" && (tpl.behind(p.at("FunctionName")) != called || ref(p.at("SourceArn")) != id) {
 						t.Errorf("%s: %s may call %s", stack, tpl.describe(p.at("SourceArn")), tpl.describe(p.at("FunctionName")))
 					}
 				}
 				retries := -1.0
-				for _, c := range tpl.of("AWS::Lambda::EventInvokeConfig") {
-					if ref(c.at("FunctionName")) == called {
+				for f, c := range tpl.of("AWS::Lambda::EventInvokeConfig") {
+					if ref(c.at("FunctionName")) == called && c.at("Qualifier") == "live" {
 						retries = c.at("MaximumRetryAttempts").(float64)
+						if !slices.Contains(c.DependsOn, ref(r.at("Targets", 0, "Arn"))) {
+							t.Errorf("%s: %s may be made before its alias", stack, f)
+						}
 					}
 				}
 				if retries != 0 {

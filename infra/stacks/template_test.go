@@ -110,6 +110,8 @@ type resource struct {
 	Properties     map[string]any
 	DependsOn      []string
 	DeletionPolicy string
+
+	UpdateReplacePolicy string
 }
 
 // of walks the resources of a type, in the order of their logical ids.
@@ -176,6 +178,15 @@ func functions(all map[string]template) []function {
 	}
 	slices.SortFunc(found, func(a, b function) int { return strings.Compare(a.String(), b.String()) })
 	return found
+}
+
+// behind is the logical id of the function that a reference to an alias leads to.
+func (t template) behind(alias any) string {
+	found := t.Resources[ref(alias)]
+	if found.Type != "AWS::Lambda::Alias" {
+		return ""
+	}
+	return ref(found.at("FunctionName"))
 }
 
 // grants lists what a function's role may do, each as "action on resource". What it is

@@ -58,7 +58,7 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 		allow([]string{"events:PutEvents"}, b.param(param.BusArn)),
 		allow([]string{"sqs:SendMessage"}, dlq.QueueArn()),
 	}, f.Allow...)
-	fn, live := b.function("relay", table, f, nil)
+	fn, live := b.function("relay", f, nil)
 
 	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("RelayMapping"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:     live.FunctionArn(),
@@ -133,7 +133,7 @@ func (b *builder) consumer(s *Service) {
 	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, index), allow([]string{
 		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
 	}, s.Queue.QueueArn()), allow([]string{"sqs:SendMessage"}, s.ConsumerDLQ.QueueArn())), f.Allow...)
-	consumer, live := b.function("consumer", s.Table, f, nil)
+	consumer, live := b.function("consumer", f, nil)
 	s.Consumer = consumer
 	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("ConsumerMapping"), &awslambda.CfnEventSourceMappingProps{
 		FunctionName:          live.FunctionArn(),

@@ -64,7 +64,7 @@ func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.
 	} else {
 		f.Env["JWKS_URL"] = b.param(param.PoolKeysURL)
 	}
-	return b.function("api", table, f, network)
+	return b.function("api", f, network)
 }
 
 // callsServices is a function with what it needs to reach other services, and its
@@ -83,7 +83,7 @@ func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.Fun
 // moved back. One that was published by a deployment that failed goes: while it is the
 // newest, Lambda publishes no other with the same content, and repeating the deployment
 // would fail.
-func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, network *awslambda.FunctionProps) (awslambda.Function, awslambda.Alias) {
+func (b *builder) function(fn string, f Function, network *awslambda.FunctionProps) (awslambda.Function, awslambda.Alias) {
 	id := title(fn)
 	logs := awslogs.NewLogGroup(b.scope, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
 		LogGroupName: jsii.String("/aws/lambda/" + *b.physical(fn)),
@@ -111,7 +111,7 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 		Environment: ptr(with(f.Env, map[string]*string{
 			"STAGE":        jsii.String(b.Stage),
 			"SERVICE_NAME": jsii.String(b.Name),
-			"TABLE_NAME":   table.TableName(),
+			"TABLE_NAME":   b.tableName(),
 		})),
 		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE},
 	}

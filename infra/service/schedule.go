@@ -35,7 +35,7 @@ func (b *builder) scheduled(s *Service, schedule Schedule) {
 	if schedule.CallsServices {
 		f, network = b.callsServices(schedule.Name, f)
 	}
-	fn, live := b.function(schedule.Name, s.Table, f, network)
+	fn, live := b.function(schedule.Name, f, network)
 	invocation := awslambda.NewCfnEventInvokeConfig(b.scope, jsii.String(title(schedule.Name)+"Invocation"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:         fn.FunctionName(),
 		Qualifier:            live.AliasName(),

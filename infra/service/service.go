@@ -179,8 +179,6 @@ func (b *builder) output(key string, value *string) {
 }
 
 // physical is the name of a resource that people and tools look for by name.
-// Tables have none: they outlive their stack, and a fixed name would keep the
-// stage from being deployed again.
 func (b *builder) physical(part string) *string {
 	return jsii.String("tradewind-" + b.Stage + "-" + b.Name + "-" + part)
 }

@@ -235,6 +235,11 @@ func TestTables(t *testing.T) {
 	})
 	for _, s := range services {
 		for id, table := range onAWS()[s.name].of("AWS::DynamoDB::GlobalTable") {
+			// CloudFormation takes over a table that is there already if its name is a text in
+			// the template, and only then.
+			if table.at("TableName") != "tradewind-test-"+s.name {
+				t.Errorf("%s/%s is called %v: the next stack begins with an empty one", s.name, id, table.at("TableName"))
+			}
 			if table.DeletionPolicy != "Retain" || table.at("Replicas", 0, "DeletionProtectionEnabled") != true {
 				t.Errorf("%s/%s can be lost with its stack", s.name, id)
 			}
@@ -268,6 +273,9 @@ func TestFunctions(t *testing.T) {
 			vars := slices.Sorted(slices.Values(slices.Concat(house, want[f.kind], want[f.String()])))
 			if diff := cmp.Diff(vars, slices.Sorted(maps.Keys(f.at("Environment", "Variables").(map[string]any)))); diff != "" {
 				t.Errorf("%s: environment: %s", f, diff)
+			}
+			if table := f.at("Environment", "Variables", "TABLE_NAME"); f.stack != "platform" && table != "tradewind-test-"+f.stack {
+				t.Errorf("%s: works on the table %v", f, table)
 			}
 			if f.at("Runtime") != "provided.al2023" {
 				t.Errorf("%s: runtime %v", f, f.at("Runtime"))

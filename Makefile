@@ -280,7 +280,7 @@ stacks = $(if $(STACK),--exclusively $(if $(filter tradewind-%,$(STACK)),$(STACK
 .PHONY: deploy destroy
 deploy: infra/node_modules/.installed ## To the AWS account of your credentials (STACK=orders for one stack, STAGE=dev, APPROVE=broadening, any-change or never: which changes to ask about)
 	@$(SUBMAKE) cdk.out/aws/manifest.json
-	@$(CDK) deploy --app cdk.out/aws --require-approval $(APPROVE) $(stacks)
+	@$(CDK) deploy --app cdk.out/aws --require-approval $(APPROVE) --import-existing-resources $(stacks)
 destroy: infra/node_modules/.installed ## Away from there again, asking first (STACK=, STAGE=, APPROVE=never does not ask)
 	@$(SUBMAKE) cdk.out/aws/manifest.json
 	@$(CDK) destroy --app cdk.out/aws $(if $(filter never,$(APPROVE)),--force) $(stacks)

@@ -99,7 +99,7 @@ func (b *builder) consumer(s *Service) {
 	})
 	s.RuleDLQ = b.deadLetters("RuleDlq", "rule-dlq")
 	s.Queue = awssqs.NewQueue(b.scope, jsii.String("ConsumerQueue"), &awssqs.QueueProps{
-		QueueName:         b.physical("consumer"),
+		QueueName:         b.queueName("consumer"),
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
 		VisibilityTimeout: seconds(patience * f.Timeout),
@@ -183,7 +183,7 @@ func pattern(events []Event) map[string]interface{} {
 // after a redrive counts too.
 func (b *builder) deadLetters(id, part string) awssqs.Queue {
 	queue := awssqs.NewQueue(b.scope, jsii.String(id), &awssqs.QueueProps{
-		QueueName:       b.physical(part),
+		QueueName:       b.queueName(part),
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(dlqDays)),
@@ -195,6 +195,18 @@ func (b *builder) deadLetters(id, part string) awssqs.Queue {
 		Threshold:  jsii.Number(1),
 	})
 	return queue
+}
+
+// queueName is a name that another stack never has, not even the next one of the same
+// name: SQS refuses the name of a queue that was deleted in the last 60 seconds, and a
+// stack that is deployed again right after its first deployment failed would fail too.
+// So the name ends in the first part of the stack's own id. Tools leave that out (package
+// stage).
+func (b *builder) queueName(part string) *string {
+	id := awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), b.stack.StackId(), nil))
+	return awscdk.Fn_Join(jsii.String("-"), &[]*string{
+		b.physical(part), awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(jsii.String("-"), id, nil)),
+	})
 }
 
 // alarm tells the stage's alarm topic when one period's maximum reaches the threshold.

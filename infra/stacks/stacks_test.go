@@ -497,7 +497,7 @@ func TestQueues(t *testing.T) {
 				}
 			}
 			for id, q := range tpl.of("AWS::SQS::Queue") {
-				name := q.at("QueueName").(string)
+				name := q.queue()
 				if q.at("SqsManagedSseEnabled") != true {
 					t.Errorf("%s is not encrypted", name)
 				}
@@ -522,6 +522,38 @@ func TestQueues(t *testing.T) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// SQS refuses the name of a queue that was deleted within a minute: the next stack has
+// other names. They are what the tools look for, and not too long.
+func TestQueueNames(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		found := 0
+		for stack, tpl := range all {
+			for id, q := range tpl.of("AWS::SQS::Queue") {
+				found++
+				named := func(stackID string) string {
+					return tpl.expand(q.at("QueueName"), func(name string) string {
+						if name != "AWS::StackId" {
+							t.Errorf("%s/%s is named after %s", stack, id, name)
+						}
+						return "arn:aws:cloudformation:us-gov-west-1:111122223333:stack/tradewind-test-" + stack + "/" + stackID
+					})
+				}
+				first, next := named("51af3dc0-da77-11e4-872e-1234567db123"), named("62b04ed1-da77-11e4-872e-1234567db123")
+				if known := regexp.MustCompile(`^tradewind-test-` + stack + `-(consumer|consumer-dlq|relay-dlq|rule-dlq)-[0-9a-f]{8}$`); !known.MatchString(first) || first == next {
+					t.Errorf("%s/%s is %s, and %s in the next stack", stack, id, first, next)
+				}
+				// A stage's name may have four characters more, a service's up to twenty.
+				if longest := len(first) + 4 + 20 - len(stack); longest > 80 {
+					t.Errorf("%s/%s: a name may have %d characters", stack, id, longest)
+				}
+			}
+		}
+		if found == 0 {
+			t.Error("no queue")
 		}
 	})
 }
@@ -1110,7 +1142,7 @@ func TestArchive(t *testing.T) {
 	for _, tpl := range onAWS() {
 		for _, q := range tpl.of("AWS::SQS::Queue") {
 			kept := time.Duration(q.at("MessageRetentionPeriod").(float64)) * time.Second
-			if strings.HasSuffix(q.at("QueueName").(string), "-dlq") {
+			if strings.HasSuffix(q.queue(), "-dlq") {
 				dead = max(dead, kept)
 			} else {
 				queued = max(queued, kept)

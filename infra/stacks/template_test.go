@@ -239,8 +239,8 @@ func (t template) describe(v any) string {
 		}
 		id := ref(v)
 		if r, ok := t.Resources[id]; ok {
-			if name, ok := r.at("QueueName").(string); ok {
-				return strings.TrimPrefix(name, "tradewind-"+stage+"-")
+			if r.Type == "AWS::SQS::Queue" {
+				return strings.TrimPrefix(r.queue(), "tradewind-"+stage+"-")
 			}
 			short := r.Type[strings.LastIndex(r.Type, ":")+1:]
 			if att, ok := v["Fn::GetAtt"].([]any); ok && att[1] == "StreamArn" {
@@ -254,6 +254,41 @@ func (t template) describe(v any) string {
 		return "{" + id + "}"
 	}
 	return fmt.Sprint(v)
+}
+
+// queue is the name of a queue without the part that its stack's id decides.
+func (r resource) queue() string { return r.at("QueueName", "Fn::Join", 1, 0).(string) }
+
+// expand is a value of a template as CloudFormation would make it, where lookup knows
+// what is referred to: parameters by their key, and the rest as "<logical id>" or
+// "<logical id>.<attribute>".
+func (t template) expand(v any, lookup func(name string) string) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		if list, ok := v["Fn::Select"].([]any); ok {
+			split := list[1].(map[string]any)["Fn::Split"].([]any)
+			return strings.Split(t.expand(split[1], lookup), split[0].(string))[int(list[0].(float64))]
+		}
+		if join, ok := v["Fn::Join"].([]any); ok {
+			var parts []string
+			for _, part := range join[1].([]any) {
+				parts = append(parts, t.expand(part, lookup))
+			}
+			return strings.Join(parts, join[0].(string))
+		}
+		if attribute, ok := v["Fn::GetAtt"].([]any); ok {
+			return lookup(attribute[0].(string) + "." + attribute[1].(string))
+		}
+		if id, ok := v["Ref"].(string); ok {
+			if p, ok := t.Parameters[id]; ok {
+				id = strings.TrimPrefix(p.Default, "/tradewind/"+stage+"/")
+			}
+			return lookup(id)
+		}
+	}
+	panic(fmt.Sprint("no such function is known: ", v))
 }
 
 func oneOrMany(v any) []any {

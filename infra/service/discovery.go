@@ -47,7 +47,7 @@ func (b *builder) finding(f *Function) {
 		}))
 	case DNS: // the network's own name server knows the zone, and needs no permission
 	default:
-		f.Env["ALB_URL"] = b.param(param.AlbURL)
+		f.Params = with(f.Params, map[string]string{"ALB_URL": param.AlbURL})
 	}
 }
 

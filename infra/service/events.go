@@ -50,7 +50,9 @@ const (
 func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Queue) {
 	dlq := b.deadLetters("RelayDlq", "relay-dlq")
 	f := b.Relay.over(relayDefaults)
-	f.Env = with(f.Env, map[string]*string{"BUS_NAME": b.param(param.BusName), "DLQ_URL": dlq.QueueUrl()})
+	f.Env = with(f.Env, map[string]*string{"DLQ_URL": dlq.QueueUrl()})
+	f.Params = with(f.Params, map[string]string{"BUS_NAME": param.BusName})
+	f.config = append(f.config, dlq.QueueName())
 	stream := table.TableStreamArn()
 	f.Allow = append([]awsiam.PolicyStatement{
 		allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}, stream),
@@ -97,6 +99,7 @@ func (b *builder) consumer(s *Service) {
 		"DLQ_URL":      s.ConsumerDLQ.QueueUrl(),
 		"MAX_RECEIVES": jsii.String(strconv.Itoa(receives)),
 	})
+	f.config = append(f.config, s.ConsumerDLQ.QueueName())
 	s.RuleDLQ = b.deadLetters("RuleDlq", "rule-dlq")
 	s.Queue = awssqs.NewQueue(b.scope, jsii.String("ConsumerQueue"), &awssqs.QueueProps{
 		QueueName:         b.queueName("consumer"),

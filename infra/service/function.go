@@ -2,6 +2,7 @@ package service
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,7 +43,10 @@ func (f Function) over(house Function) Function {
 
 // api is the function behind the gateway and the balancer. The cursor key comes by
 // dynamic reference: CloudFormation writes the secret into the environment, so the
-// function starts without a call and without a permission on the secret.
+// function starts without a call and without a permission on the secret. Anyone
+// who may read a function's configuration can read the key there. With it a position in
+// a list can be forged, within what the list shows its caller: DynamoDB refuses to start
+// a query outside of its partition.
 //
 // The pool's keys come along too, for the tokens of requests that the balancer brings
 // (decision 6). A function that has a way to the internet is told where they are
@@ -53,16 +57,19 @@ func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.
 		"CURSOR_KEY": awscdk.Fn_Join(jsii.String(""), &[]*string{
 			jsii.String("{{resolve:secretsmanager:"), b.param(param.CursorKeyArn), jsii.String(":SecretString:::}}"),
 		}),
-		"TOKEN_ISSUER":        b.param(param.Issuer),
-		"USER_POOL_CLIENT_ID": b.param(param.UserPoolClientID),
-		"POOL_KEYS":           b.param(param.PoolKeys),
+	})
+	f.config = append(f.config, param.Fingerprint(b.scope, b.Stage, param.CursorKeyArn))
+	f.Params = with(f.Params, map[string]string{
+		"TOKEN_ISSUER":        param.Issuer,
+		"USER_POOL_CLIENT_ID": param.UserPoolClientID,
+		"POOL_KEYS":           param.PoolKeys,
 	})
 	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
 		f, network = b.callsServices("api", f)
 	} else {
-		f.Env["JWKS_URL"] = b.param(param.PoolKeysURL)
+		f.Params["JWKS_URL"] = param.PoolKeysURL
 	}
 	return b.function("api", f, network)
 }
@@ -72,7 +79,12 @@ func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.
 func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.FunctionProps) {
 	b.finding(&f)
 	f.Allow = append(f.Allow, b.networkInterfaces(fn)...)
-	return f, b.network(fn)
+	network := b.network(fn)
+	f.config = append(f.config, b.param(param.SubnetA), b.param(param.SubnetB))
+	for _, group := range *network.SecurityGroups {
+		f.config = append(f.config, group.SecurityGroupId())
+	}
+	return f, network
 }
 
 // function makes a function with a role and a log group of its own. The role gets
@@ -83,6 +95,12 @@ func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.Fun
 // moved back. One that was published by a deployment that failed goes: while it is the
 // newest, Lambda publishes no other with the same content, and repeating the deployment
 // would fail.
+//
+// A version is published when its own resource changes: the CDK gives it another logical
+// id when the function's template changes. A new value of what the template refers to
+// changes the function alone, and its callers would stay with the version before. So the
+// version's description says what the values are, and so does a variable of the function
+// that nothing reads, because Lambda publishes no version of a function that is the same.
 func (b *builder) function(fn string, f Function, network *awslambda.FunctionProps) (awslambda.Function, awslambda.Alias) {
 	id := title(fn)
 	logs := awslogs.NewLogGroup(b.scope, jsii.String(id+"Logs"), &awslogs.LogGroupProps{
@@ -98,6 +116,22 @@ func (b *builder) function(fn string, f Function, network *awslambda.FunctionPro
 	for _, statement := range f.Allow {
 		role.AddToPolicy(statement)
 	}
+	env := with(f.Env, map[string]*string{
+		"STAGE":        jsii.String(b.Stage),
+		"SERVICE_NAME": jsii.String(b.Name),
+		"TABLE_NAME":   b.tableName(),
+	})
+	config := f.config
+	for _, variable := range slices.Sorted(maps.Keys(f.Params)) {
+		key := f.Params[variable]
+		env[variable] = b.param(key)
+		config = append(config, param.Fingerprint(b.scope, b.Stage, key))
+	}
+	version := awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE}
+	if len(config) > 0 {
+		version.Description = awscdk.Fn_Join(jsii.String(" "), &config)
+		env["CONFIG_VERSION"] = version.Description
+	}
 	props := awslambda.FunctionProps{
 		FunctionName: b.physical(fn),
 		Code:         b.binary(fn),
@@ -108,12 +142,9 @@ func (b *builder) function(fn string, f Function, network *awslambda.FunctionPro
 		Timeout:      seconds(f.Timeout),
 		LogGroup:     logs,
 		Role:         role,
-		Environment: ptr(with(f.Env, map[string]*string{
-			"STAGE":        jsii.String(b.Stage),
-			"SERVICE_NAME": jsii.String(b.Name),
-			"TABLE_NAME":   b.tableName(),
-		})),
-		CurrentVersionOptions: &awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE},
+		Environment:  &env,
+
+		CurrentVersionOptions: &version,
 	}
 	if network != nil {
 		props.Vpc, props.VpcSubnets, props.SecurityGroups = network.Vpc, network.VpcSubnets, network.SecurityGroups
@@ -224,8 +255,8 @@ func seconds(d time.Duration) awscdk.Duration {
 }
 
 // with is a new map of both; a key of more wins.
-func with(env, more map[string]*string) map[string]*string {
-	all := make(map[string]*string, len(env)+len(more))
+func with[V any](env, more map[string]V) map[string]V {
+	all := make(map[string]V, len(env)+len(more))
 	maps.Copy(all, env)
 	maps.Copy(all, more)
 	return all
@@ -233,5 +264,3 @@ func with(env, more map[string]*string) map[string]*string {
 
 // title is a function's name as a part of construct ids.
 func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
-
-func ptr[T any](v T) *T { return &v }

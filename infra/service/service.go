@@ -81,10 +81,15 @@ type Event struct{ Source, Type string }
 // Function is what differs in one function. Zero values mean the house's.
 type Function struct {
 	Env     map[string]*string
+	Params  map[string]string // more variables: parameters of other stacks, by key
 	Allow   []awsiam.PolicyStatement
 	Timeout time.Duration
 	Memory  int // MB
 	Batch   int // messages a call; consumer only
+
+	// config are short texts that change with what the function's configuration refers
+	// to, other than Params; see [builder.function].
+	config []*string
 }
 
 // Service is the finished construct. Consumer, its queues and its mapping are nil

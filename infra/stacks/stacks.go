@@ -44,6 +44,9 @@ type Config struct {
 
 	// Concurrency is that of every consumer; see service.Props.
 	Concurrency int
+	// CursorKey is the number of the key that signs cursors; 0 means 1. The next number
+	// is the next key.
+	CursorKey int
 
 	hosts []string // of the services built so far
 }

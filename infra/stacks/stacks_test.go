@@ -250,11 +250,11 @@ func TestTables(t *testing.T) {
 func TestFunctions(t *testing.T) {
 	house := []string{"STAGE", "SERVICE_NAME"}
 	want := map[string][]string{
-		"api":               {"TABLE_NAME", "CURSOR_KEY", "TOKEN_ISSUER", "USER_POOL_CLIENT_ID", "POOL_KEYS"},
-		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL"},
-		"consumer":          {"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES"},
+		"api":               {"TABLE_NAME", "CURSOR_KEY", "TOKEN_ISSUER", "USER_POOL_CLIENT_ID", "POOL_KEYS", "CONFIG_VERSION"},
+		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL", "CONFIG_VERSION"},
+		"consumer":          {"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES", "CONFIG_VERSION"},
 		"sweeper":           {"TABLE_NAME"},
-		"prober":            {"TABLE_NAME"},
+		"prober":            {"TABLE_NAME", "CONFIG_VERSION"},
 		"catalog/api":       {"JWKS_URL"},
 		"inventory/api":     {"JWKS_URL"},
 		"notifications/api": {"JWKS_URL"},
@@ -1091,6 +1091,36 @@ func TestUserPool(t *testing.T) {
 	})
 }
 
+// The next key of the cursors is another secret, so that the parameter changes, and with
+// it the functions. The one before stays for a stack that is rolled back to it.
+func TestCursorKey(t *testing.T) {
+	named := func(number int) (secrets []string, current string) {
+		all := onAWS()
+		if number > 0 {
+			all = synth(fmt.Sprint("cursor-key-", number), Config{Stage: stage, Arch: "arm64", Dist: dist(), CursorKey: number})
+		}
+		tpl := all["platform"]
+		for id := range tpl.of("AWS::SecretsManager::Secret") {
+			secrets = append(secrets, id)
+		}
+		for _, p := range tpl.of("AWS::SSM::Parameter") {
+			if p.at("Name") == "/tradewind/test/platform/cursor-key-arn" {
+				current = ref(p.at("Value"))
+			}
+		}
+		return secrets, current
+	}
+	first, one := named(0)
+	second, two := named(2)
+	third, three := named(3)
+	if len(first) != 1 || len(second) != 2 || len(third) != 2 || !slices.Contains(second, one) || !slices.Contains(third, two) {
+		t.Errorf("the secrets are %v, then %v, then %v", first, second, third)
+	}
+	if one == "" || two == one || three == two || !slices.Contains(third, three) {
+		t.Errorf("in use is %s, then %s, then %s", one, two, three)
+	}
+}
+
 // The keys of this stage's pool are asked for by a function of our own, which
 // CloudFormation outlasts, and come to the services by parameters.
 func TestPoolKeys(t *testing.T) {
@@ -1111,7 +1141,9 @@ func TestPoolKeys(t *testing.T) {
 					got[p.at("Name")] = p.at("Value", "Fn::GetAtt", 1)
 				}
 			}
-			want := map[any]any{"/tradewind/test/platform/pool-keys": "Keys", "/tradewind/test/platform/pool-keys-url": "Url"}
+			want := map[any]any{
+				"/tradewind/test/platform/pool-keys": "Keys", "/tradewind/test/platform/pool-keys-id": "Id", "/tradewind/test/platform/pool-keys-url": "Url",
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}

@@ -37,11 +37,9 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 		Routes:  []service.Route{service.Public("GET", "")},
 		API:     service.Function{Env: map[string]*string{"SERVICES": services}},
 		Consumer: service.Function{
-			Env: map[string]*string{
-				"SERVICES":     services,
-				"NAMESPACE_ID": param.Read(stack, c.Stage, param.NamespaceID),
-			},
-			Allow: setHealth(stack, c.Stage),
+			Env:    map[string]*string{"SERVICES": services},
+			Params: map[string]string{"NAMESPACE_ID": param.NamespaceID},
+			Allow:  setHealth(stack, c.Stage),
 			// Each event has the whole registry looked through.
 			Timeout: 30 * time.Second,
 		},

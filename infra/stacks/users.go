@@ -23,7 +23,7 @@ func usersService(stack awscdk.Stack, c Config) service.Props {
 			service.SignedIn("DELETE", "/{id}"),
 		},
 		API: service.Function{
-			Env: map[string]*string{"USER_POOL_ID": pool},
+			Params: map[string]string{"USER_POOL_ID": param.UserPoolID},
 			Allow: []awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 					Actions: jsii.Strings(

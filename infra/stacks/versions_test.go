@@ -1,6 +1,12 @@
 package stacks
 
-import "testing"
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
 
 // A service's functions are called through their aliases, so that a deployment moves
 // all callers at once, and they can be moved back: the version before is kept. One that
@@ -59,4 +65,153 @@ func (t template) called(id string) bool {
 		}
 	}
 	return false
+}
+
+// values are two values of everything that a function's configuration refers to. The
+// first ones are the longest there are. Keys are parameters or types of resources.
+var values = map[string][2]string{
+	"network/alb-url": {
+		"http://internal-tradewind-longname-1234567890.ap-southeast-1.elb.amazonaws.com",
+		"http://internal-tradewind-longname-1234567891.ap-southeast-1.elb.amazonaws.com",
+	},
+	"network/dns-server":   {"127.0.0.1:10053", "127.0.0.1:10054"},
+	"network/namespace-id": {"ns-abcdefghijklmnop", "ns-abcdefghijklmnoq"},
+	"network/subnet-a":     {"subnet-0123456789abcdef0", "subnet-0123456789abcdef2"},
+	"network/subnet-b":     {"subnet-0123456789abcdef1", "subnet-0123456789abcdef3"},
+
+	"platform/bus-name": {"tradewind-longname", "tradewind-shortname"},
+	"platform/cursor-key-arn": {
+		"arn:aws:secretsmanager:ap-southeast-1:111122223333:secret:CursorKey12B2F1AB34-a1b2c3d4e5f6-A1b2C3",
+		"arn:aws:secretsmanager:ap-southeast-1:111122223333:secret:CursorKey13B2F1AB34-a1b2c3d4e5f6-A1b2C3",
+	},
+	"platform/issuer": {
+		"https://cognito-idp.ap-southeast-1.amazonaws.com/ap-southeast-1_AbCdEfGhI",
+		"https://cognito-idp.ap-southeast-1.amazonaws.com/ap-southeast-1_AbCdEfGhJ",
+	},
+	"platform/pool-keys":    {strings.Repeat("k", 2500), strings.Repeat("l", 2500)}, // as many as the resource lets through
+	"platform/pool-keys-id": {"0123456789ab", "0123456789ac"},
+	"platform/pool-keys-url": {
+		"https://cognito-idp.ap-southeast-1.amazonaws.com/ap-southeast-1_AbCdEfGhI/.well-known/jwks.json",
+		"https://cognito-idp.ap-southeast-1.amazonaws.com/ap-southeast-1_AbCdEfGhJ/.well-known/jwks.json",
+	},
+	"platform/user-pool-client-id": {"0123456789abcdefghijklmnop", "0123456789abcdefghijklmnoq"},
+	"platform/user-pool-id":        {"ap-southeast-1_AbCdEfGhI", "ap-southeast-1_AbCdEfGhJ"},
+
+	"AWS::SQS::Queue": {
+		"https://sqs.ap-southeast-1.amazonaws.com/111122223333/tradewind-longname-service-of-20-letter-consumer-dlq-0123abcd",
+		"https://sqs.ap-southeast-1.amazonaws.com/111122223333/tradewind-longname-service-of-20-letter-consumer-dlq-0123abce",
+	},
+	"AWS::SQS::Queue.QueueName": {
+		"tradewind-longname-service-of-20-letter-consumer-dlq-0123abcd",
+		"tradewind-longname-service-of-20-letter-consumer-dlq-0123abce",
+	},
+	"AWS::EC2::SecurityGroup.GroupId": {"sg-0123456789abcdef0", "sg-0123456789abcdef1"},
+}
+
+// together are values that change together with the one of the key.
+var together = map[string]string{
+	"platform/pool-keys":        "platform/pool-keys-id",
+	"AWS::SQS::Queue":           "AWS::SQS::Queue.QueueName",
+	"AWS::SQS::Queue.QueueName": "AWS::SQS::Queue",
+}
+
+// A new value of what a function reads reaches its callers with the next deployment of
+// its stack: the function and its version change at once. AWS changes the alias for a
+// new version only, publishes one only if its resource changes, and refuses to if the
+// function has not. Both hold what the values make of them.
+func TestValuesReachTheAlias(t *testing.T) {
+	everyMode(t, func(t *testing.T, all map[string]template) {
+		published := 0
+		for _, f := range functions(all) {
+			tpl := all[f.stack]
+			if f.stack == "platform" {
+				continue
+			}
+			published++
+			description := tpl.version(f).at("Description")
+			was := tpl.configuration(f, "")
+			before := tpl.valued(description, "")
+			if len(before) > 256 {
+				t.Errorf("%s: a version's description has %d characters, 256 are allowed: %s", f, len(before), before)
+			}
+			if size := environment(was); size > 4096 {
+				t.Errorf("%s: the variables have %d bytes, 4096 are allowed", f, size)
+			}
+			for name := range values {
+				if name == "network/dns-server" {
+					continue // of the local endpoint alone, which gives it to finished functions
+				}
+				function := tpl.configuration(f, name) != was
+				version := tpl.valued(description, name) != before
+				if function != version {
+					t.Errorf("%s: a new %s changes the function: %v, its version: %v", f, name, function, version)
+				}
+			}
+		}
+		if published == 0 {
+			t.Error("no function has a version")
+		}
+	})
+}
+
+// version is the version to which a function's alias leads.
+func (t template) version(f function) resource {
+	for _, alias := range t.of("AWS::Lambda::Alias") {
+		if ref(alias.at("FunctionName")) == f.id {
+			return t.Resources[ref(alias.at("FunctionVersion"))]
+		}
+	}
+	return resource{}
+}
+
+// configuration is what a function's values are: a line for each variable, and its
+// network. The other values are the first, that of changed and what changes with it is
+// the second.
+func (t template) configuration(f function, changed string) string {
+	var b strings.Builder
+	variables := f.at("Environment", "Variables").(map[string]any)
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		fmt.Fprintf(&b, "%s=%s\n", name, t.valued(variables[name], changed))
+	}
+	for _, property := range []string{"SubnetIds", "SecurityGroupIds"} {
+		list, _ := f.at("VpcConfig", property).([]any)
+		for _, id := range list {
+			fmt.Fprintf(&b, "\t%s\n", t.valued(id, changed))
+		}
+	}
+	return b.String()
+}
+
+// environment is the size of the variables in a configuration.
+func environment(configuration string) int {
+	size := 0
+	for line := range strings.Lines(configuration) {
+		if !strings.HasPrefix(line, "\t") {
+			size += len(line) - len("=\n")
+		}
+	}
+	return size
+}
+
+// valued is a value of the template as text, with the first of all values but that of
+// changed.
+func (t template) valued(v any, changed string) string {
+	if v == nil {
+		return ""
+	}
+	return t.expand(v, func(name string) string {
+		if id, attribute, ok := strings.Cut(name, "."); ok {
+			name = t.Resources[id].Type + "." + attribute
+		} else if r, ok := t.Resources[name]; ok {
+			name = r.Type
+		}
+		both, known := values[name]
+		if !known {
+			panic("what is the value of " + name + "?")
+		}
+		if changed != "" && (name == changed || name == together[changed]) {
+			return both[1]
+		}
+		return both[0]
+	})
 }

@@ -35,6 +35,7 @@ func New(cfg aws.Config, name string) Function {
 
 // Live is what callers of the function get.
 type Live struct {
+	Version   string
 	Variables map[string]string
 	Code      string // SHA-256 of the archive
 }
@@ -47,7 +48,7 @@ func (f Function) Live(ctx context.Context) (Live, error) {
 		return Live{}, fmt.Errorf("configuration of %s: %w", f.name, err)
 	}
 	out := found.Configuration
-	live := Live{Code: aws.ToString(out.CodeSha256), Variables: map[string]string{}}
+	live := Live{Version: aws.ToString(out.Version), Code: aws.ToString(out.CodeSha256), Variables: map[string]string{}}
 	if out.Environment != nil {
 		live.Variables = out.Environment.Variables
 	}

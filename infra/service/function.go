@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -15,6 +16,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
+	"tradewind/shared/metrics"
 )
 
 // The house's limits. The gateway gives up after 29 seconds, so an api function must
@@ -71,7 +73,36 @@ func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.
 	} else {
 		f.Params["JWKS_URL"] = param.PoolKeysURL
 	}
-	return b.function("api", f, network)
+	fn, live := b.function("api", f, network)
+	b.failures(fn)
+	return fn, live
+}
+
+// failures raises an alarm when an api function fails its callers: it crashes or takes too
+// long, Lambda throttles it, or it answers 5xx itself, which its log tells. A readiness
+// check that fails is the status service's to report.
+func (b *builder) failures(api awslambda.Function) {
+	const answers = "ServerErrors"
+	awslogs.NewCfnMetricFilter(b.scope, jsii.String("ServerErrors"), &awslogs.CfnMetricFilterProps{
+		LogGroupName:  api.LogGroup().LogGroupName(),
+		FilterPattern: jsii.String(`{ $.msg = "request" && $.status >= 500 && $.route != "GET /health/ready" }`),
+		MetricTransformations: &[]*awslogs.CfnMetricFilter_MetricTransformationProperty{{
+			MetricNamespace: jsii.String(metrics.Namespace),
+			MetricName:      jsii.String(answers),
+			MetricValue:     jsii.String("1"),
+			// Its name has the stage in it.
+			Dimensions: &[]*awslogs.CfnMetricFilter_DimensionProperty{{Key: jsii.String("function"), Value: jsii.String("$.function")}},
+		}},
+	})
+	b.alarm("ApiAlarm", b.Name+" fails, is throttled or answers 5xx",
+		"Errors are in "+b.logs("api")+"; if they began with a deployment, move the alias live back to the version before",
+		Often(&awscloudwatch.CfnAlarmProps{
+			Metrics: combined(minute, "m0+m1+m2",
+				series("AWS/Lambda", "Errors", of(api.FunctionName())),
+				series("AWS/Lambda", "Throttles", of(api.FunctionName())),
+				series(metrics.Namespace, answers, dimensions(jsii.String("function"), b.physical("api")))),
+			Threshold: jsii.Number(1),
+		}))
 }
 
 // callsServices is a function with what it needs to reach other services, and its

@@ -22,6 +22,9 @@ type Schedule struct {
 	Function
 }
 
+// missed is how many runs of a schedule may fail or be missing.
+const missed = 5
+
 // scheduled makes the function and the rule that calls it. A run that fails is not
 // tried again: the next one comes anyway, and finds what this one left. What must be
 // known is that runs fail, so that is an alarm.
@@ -56,12 +59,17 @@ func (b *builder) scheduled(s *Service, schedule Schedule) {
 		Principal:    jsii.String("events.amazonaws.com"),
 		SourceArn:    rule.AttrArn(),
 	})
-	b.alarm(title(schedule.Name)+"Alarm", "The "+schedule.Name+" of "+b.Name+" fails", &awscloudwatch.CfnAlarmProps{
-		Namespace:  jsii.String("AWS/Lambda"),
-		MetricName: jsii.String("Errors"),
-		Dimensions: dimension("FunctionName", fn.FunctionName()),
-		Threshold:  jsii.Number(1),
-	})
+	// One that fails is followed by the next. Several, or none at all, are a symptom.
+	b.alarm(title(schedule.Name)+"Alarm",
+		fmt.Sprintf("None of the last %d runs of the %s of %s has succeeded", missed, schedule.Name, b.Name),
+		"Errors are in "+b.logs(schedule.Name)+"; without any, look whether the rule that calls it is enabled",
+		&awscloudwatch.CfnAlarmProps{
+			Metrics: combined(missed*int(schedule.Every.Seconds()), "m0-m1",
+				series("AWS/Lambda", "Invocations", of(fn.FunctionName())), series("AWS/Lambda", "Errors", of(fn.FunctionName()))),
+			ComparisonOperator: jsii.String("LessThanThreshold"),
+			Threshold:          jsii.Number(1),
+			TreatMissingData:   jsii.String("breaching"),
+		})
 	if s.Scheduled == nil {
 		s.Scheduled = map[string]awslambda.Function{}
 	}

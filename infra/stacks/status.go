@@ -29,6 +29,7 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 	for _, host := range watched {
 		watch(stack, c, host)
 	}
+	watchGateway(stack, c)
 	services := jsii.String(strings.Join(watched, ","))
 	return service.Props{
 		Base:    "/health",
@@ -72,29 +73,42 @@ func setHealth(stack awscdk.Stack, stage string) []awsiam.PolicyStatement {
 	}
 }
 
-// watch tells the stage's alarm topic when a service is degraded, and also when nothing
-// is heard of it: a prober that stands still must not pass for a platform that is well.
-// Its metrics and the alarm cost some 70 cents a service and month.
+// watch raises an alarm when a service is degraded, and also when nothing is heard of
+// it: a prober that stands still must not pass for a platform that is well. Its metrics
+// and the alarm cost some 70 cents a service and month.
 func watch(stack awscdk.Stack, c Config, host string) {
 	name := strings.TrimSuffix(host, "-service")
 	var dimensions []*awscloudwatch.CfnAlarm_DimensionProperty
 	for _, d := range append(metrics.Base(c.Stage, statusName), metrics.Target(host)) {
 		dimensions = append(dimensions, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(d.Name), Value: jsii.String(d.Value)})
 	}
-	topic := &[]interface{}{param.Read(stack, c.Stage, param.AlarmTopicArn)}
-	awscloudwatch.NewCfnAlarm(stack, jsii.String("Watch"+strings.ToUpper(name[:1])+name[1:]), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription:   jsii.String("The " + host + " does not work, or nobody knows"),
-		Namespace:          jsii.String(metrics.Namespace),
-		MetricName:         jsii.String(metrics.ServiceHealthy),
-		Dimensions:         &dimensions,
-		Statistic:          jsii.String("Minimum"),
-		ComparisonOperator: jsii.String("LessThanThreshold"),
-		Threshold:          jsii.Number(1),
-		// Three of the prober's rounds: one that is late is no alarm.
-		Period:            jsii.Number(180),
-		EvaluationPeriods: jsii.Number(1),
-		TreatMissingData:  jsii.String("breaching"),
-		AlarmActions:      topic,
-		OkActions:         topic,
-	})
+	service.Alarm(stack, c.Stage, "Watch"+strings.ToUpper(name[:1])+name[1:],
+		host+" is degraded, or was not probed for three minutes",
+		"GET /health of the API tells which, since when, and what its last probe said",
+		&awscloudwatch.CfnAlarmProps{
+			Namespace:          jsii.String(metrics.Namespace),
+			MetricName:         jsii.String(metrics.ServiceHealthy),
+			Dimensions:         &dimensions,
+			Statistic:          jsii.String("Minimum"),
+			ComparisonOperator: jsii.String("LessThanThreshold"),
+			Threshold:          jsii.Number(1),
+			// Three of the prober's rounds: one that is late is no alarm.
+			Period:           jsii.Number(180),
+			TreatMissingData: jsii.String("breaching"),
+		})
+}
+
+// watchGateway raises an alarm when clients get 5xx. The prober goes past the gateway, and
+// no service sees a request that the gateway could not pass on to it.
+func watchGateway(stack awscdk.Stack, c Config) {
+	service.Alarm(stack, c.Stage, "WatchGateway",
+		"Clients of the API get 5xx",
+		"The access log /aws/vendedlogs/tradewind-"+c.Stage+"-gateway names the routes, and as integrationError why the gateway reached no function",
+		service.Often(&awscloudwatch.CfnAlarmProps{
+			Namespace:  jsii.String("AWS/ApiGateway"),
+			MetricName: jsii.String("5xx"),
+			Dimensions: &[]*awscloudwatch.CfnAlarm_DimensionProperty{{Name: jsii.String("ApiId"), Value: param.Read(stack, c.Stage, param.APIID)}},
+			Statistic:  jsii.String("Sum"),
+			Threshold:  jsii.Number(1),
+		}))
 }

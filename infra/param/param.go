@@ -42,6 +42,10 @@ const (
 	AlarmTopicArn    = "platform/alarm-topic-arn"
 )
 
+// Versions is the key of the parameter in which a service's stack keeps the versions of
+// its functions that belong together, as "api=7 consumer=4 relay=4".
+func Versions(service string) string { return service + "/versions" }
+
 // Name is the full name of a stage's parameter.
 func Name(stage, key string) string { return "/tradewind/" + stage + "/" + key }
 

@@ -106,6 +106,7 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 			Threshold:          jsii.Number(1),
 			TreatMissingData:   jsii.String("breaching"),
 		})
+	b.canary("relay")
 	return fn, dlq
 }
 
@@ -194,6 +195,7 @@ func (b *builder) consumer(s *Service) {
 				series("AWS/Events", "FailedInvocations", rules), series("AWS/Events", "InvocationsFailedToBeSentToDlq", rules)),
 			Threshold: jsii.Number(1),
 		})
+	b.canary("consumer")
 }
 
 // replays matches the rules that a replay of archived events to this service makes

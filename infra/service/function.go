@@ -74,14 +74,14 @@ func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.
 		f.Params["JWKS_URL"] = param.PoolKeysURL
 	}
 	fn, live := b.function("api", f, network)
-	b.failures(fn)
+	b.canary("api", b.failures(fn))
 	return fn, live
 }
 
 // failures raises an alarm when an api function fails its callers: it crashes or takes too
 // long, Lambda throttles it, or it answers 5xx itself, which its log tells. A readiness
 // check that fails is the status service's to report.
-func (b *builder) failures(api awslambda.Function) {
+func (b *builder) failures(api awslambda.Function) awscloudwatch.CfnAlarm {
 	const answers = "ServerErrors"
 	awslogs.NewCfnMetricFilter(b.scope, jsii.String("ServerErrors"), &awslogs.CfnMetricFilterProps{
 		LogGroupName:  api.LogGroup().LogGroupName(),
@@ -94,8 +94,8 @@ func (b *builder) failures(api awslambda.Function) {
 			Dimensions: &[]*awslogs.CfnMetricFilter_DimensionProperty{{Key: jsii.String("function"), Value: jsii.String("$.function")}},
 		}},
 	})
-	b.alarm("ApiAlarm", b.Name+" fails, is throttled or answers 5xx",
-		"Errors are in "+b.logs("api")+"; if they began with a deployment, move the alias live back to the version before",
+	return b.alarm("ApiAlarm", b.Name+" fails, is throttled or answers 5xx",
+		"Errors are in "+b.logs("api")+"; if they began with a deployment, move the aliases back to the versions before (decision 16)",
 		Often(&awscloudwatch.CfnAlarmProps{
 			Metrics: combined(minute, "m0+m1+m2",
 				series("AWS/Lambda", "Errors", of(api.FunctionName())),
@@ -182,10 +182,11 @@ func (b *builder) function(fn string, f Function, network *awslambda.FunctionPro
 	}
 	made := awslambda.NewFunction(b.scope, jsii.String(id), &props)
 	AfterPolicy(made, role)
-	return made, awslambda.NewAlias(b.scope, jsii.String(id+"Live"), &awslambda.AliasProps{
-		AliasName: jsii.String("live"),
-		Version:   made.CurrentVersion(),
+	live := awslambda.NewAlias(b.scope, jsii.String(id+"Live"), &awslambda.AliasProps{
+		AliasName: jsii.String(alias), Version: made.CurrentVersion(),
 	})
+	b.released = append(b.released, released{fn, made.CurrentVersion(), live})
+	return made, live
 }
 
 // AfterPolicy makes a function wait for its role's policy: a role without would do for

@@ -70,6 +70,7 @@ func (b *builder) scheduled(s *Service, schedule Schedule) {
 			Threshold:          jsii.Number(1),
 			TreatMissingData:   jsii.String("breaching"),
 		})
+	b.canary(schedule.Name)
 	if s.Scheduled == nil {
 		s.Scheduled = map[string]awslambda.Function{}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodedeploy"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -53,6 +54,9 @@ type Props struct {
 	CallsServices bool
 	Discovery     string // how it finds them: one of Discoveries
 
+	// Canary is how a new version gets its calls: all at once, or by one of CodeDeploy's
+	// ways for Lambda, such as Canary10Percent5Minutes.
+	Canary string
 	// Concurrency is how many batches of messages the consumer works on at a time, from 2
 	// to 1000; 0 means 10. More waits in the queue.
 	Concurrency int
@@ -114,6 +118,10 @@ type builder struct {
 	scope constructs.Construct
 	stack awscdk.Stack
 	vpc   awsec2.IVpc // nil until a function is put into it
+
+	released    []released
+	application awscodedeploy.CfnApplication // nil until a function has a canary
+	deployer    awsiam.Role
 }
 
 // names must leave room: a target group's is "tw-<stage>-<name>", at most 32 characters.
@@ -144,6 +152,7 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	for _, schedule := range props.Schedules {
 		b.scheduled(&s, schedule)
 	}
+	b.release()
 
 	b.output("TableName", s.Table.TableName())
 	b.output("ApiFunctionArn", live.FunctionArn())

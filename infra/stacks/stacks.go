@@ -42,7 +42,8 @@ type Config struct {
 	// AdminEmail is where mails to the shop itself go.
 	AdminEmail string
 
-	// Concurrency is that of every consumer; see service.Props.
+	// Canary and Concurrency are those of every service; see service.Props.
+	Canary      string
 	Concurrency int
 	// CursorKey is the number of the key that signs cursors; 0 means 1. The next number
 	// is the next key.
@@ -119,7 +120,7 @@ func Build(app awscdk.App, c Config) error {
 		stack.AddStackDependency(p.stack, jsii.String("reads its parameters"))
 		props := s.props(stack, c)
 		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Discovery
-		props.Consumes, props.Concurrency = consumes(s.name), c.Concurrency
+		props.Consumes, props.Canary, props.Concurrency = consumes(s.name), c.Canary, c.Concurrency
 		made = append(made, service.New(stack, "Service", props))
 		c.hosts = append(c.hosts, props.Host)
 	}

@@ -101,6 +101,7 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 		"every service: AWS::Lambda::Version missing",
 		"every service: AWS::SQS::QueuePolicy missing",
 		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
+		"every service: AWS::SSM::Parameter.Value", // which refers to the versions
 		"network: AWS::SSM::Parameter /network/alb-url missing",
 		"platform: AWS::Cognito::UserPool deletion",
 		"platform: AWS::Cognito::UserPool.DeletionProtection",

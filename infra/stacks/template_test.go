@@ -112,6 +112,7 @@ type resource struct {
 	DeletionPolicy string
 
 	UpdateReplacePolicy string
+	UpdatePolicy        map[string]any
 }
 
 // of walks the resources of a type, in the order of their logical ids.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // A service's functions are called through their aliases, so that a deployment moves
@@ -65,6 +67,108 @@ func (t template) called(id string) bool {
 		}
 	}
 	return false
+}
+
+// The versions that a deployment brought are written down together, after every alias
+// leads to its own: the parameter's history then has what to go back to.
+func TestVersionsAreWrittenDown(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, s := range services {
+			tpl := all[s.name]
+			var want, after []string
+			for id, a := range tpl.of("AWS::Lambda::Alias") {
+				name := tpl.Resources[ref(a.at("FunctionName"))].at("FunctionName").(string)
+				want = append(want, strings.TrimPrefix(name, "tradewind-test-"+s.name+"-")+"="+ref(a.at("FunctionVersion"))+".Version")
+				after = append(after, id)
+			}
+			slices.Sort(want)
+			written := 0
+			for id, p := range tpl.of("AWS::SSM::Parameter") {
+				if p.at("Name") != "/tradewind/test/"+s.name+"/versions" {
+					t.Errorf("%s writes %v", s.name, p.at("Name"))
+					continue
+				}
+				written++
+				value := tpl.expand(p.at("Value"), func(name string) string { return name })
+				if diff := cmp.Diff(strings.Join(want, " "), value); diff != "" {
+					t.Errorf("%s: %s", s.name, diff)
+				}
+				if diff := cmp.Diff(after, p.DependsOn); diff != "" {
+					t.Errorf("%s: %s does not wait for all aliases: %s", s.name, id, diff)
+				}
+			}
+			if written != 1 {
+				t.Errorf("%s writes its versions %d times", s.name, written)
+			}
+		}
+	})
+}
+
+// A stage that asks for it has every new version tried on a part of the calls, and taken
+// back when it fails. The api functions' answers count too, and nothing that waits in a
+// queue does: it would keep out the version that mends it.
+func TestCanary(t *testing.T) {
+	for stack, tpl := range onAWS() {
+		if strings.Contains(tpl.raw, "CodeDeploy") {
+			t.Errorf("%s has a canary that nobody asked for", stack)
+		}
+	}
+	all := synth("canary", Config{Stage: stage, Arch: "arm64", Dist: dist(), Canary: "Canary10Percent5Minutes"})
+	for _, f := range functions(all) {
+		if f.stack == "platform" {
+			continue
+		}
+		tpl := all[f.stack]
+		live := tpl.live(f)
+		policy, _ := live.UpdatePolicy["CodeDeployLambdaAliasUpdate"].(map[string]any)
+		application, group := tpl.Resources[ref(policy["ApplicationName"])], tpl.Resources[ref(policy["DeploymentGroupName"])]
+		if len(group.DependsOn) != 1 || tpl.Resources[group.DependsOn[0]].Type != "AWS::IAM::Policy" {
+			t.Errorf("%s: CodeDeploy waits for %v and not for its permissions", f, group.DependsOn)
+		}
+		if application.at("ComputePlatform") != "Lambda" || ref(group.at("ApplicationName")) != ref(policy["ApplicationName"]) {
+			t.Errorf("%s is deployed by %v", f, policy)
+			continue
+		}
+		if group.at("DeploymentConfigName") != "CodeDeployDefault.LambdaCanary10Percent5Minutes" || group.at("AlarmConfiguration", "Enabled") != true ||
+			group.at("DeploymentStyle", "DeploymentType") != "BLUE_GREEN" || group.at("DeploymentStyle", "DeploymentOption") != "WITH_TRAFFIC_CONTROL" {
+			t.Errorf("%s: %v", f, group.Properties)
+		}
+		events := []any{"DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"}
+		if diff := cmp.Diff(events, group.at("AutoRollbackConfiguration", "Events")); diff != "" || group.at("AutoRollbackConfiguration", "Enabled") != true {
+			t.Errorf("%s is taken back: %s", f, diff)
+		}
+		name := f.at("FunctionName").(string)
+		want := []string{"AWS/Lambda Errors of " + name + " " + name + ":live Version: Sum >= 1, 2 of 3 × 60 s"}
+		if f.kind == "api" {
+			for _, a := range tpl.of("AWS::CloudWatch::Alarm") {
+				if strings.HasPrefix(a.at("AlarmDescription").(string), f.stack+" fails, ") {
+					want = append(want, tpl.alarm(f.stack, a))
+				}
+			}
+		}
+		var got []string
+		for _, a := range group.at("AlarmConfiguration", "Alarms").([]any) {
+			alarm := tpl.Resources[ref(a.(map[string]any)["Name"])]
+			got = append(got, tpl.alarm(f.stack, alarm))
+			if version := alarm.at("Dimensions", 2, "Value"); version != nil && tpl.Resources[ref(version)].at("FunctionName", "Ref") != f.id {
+				t.Errorf("%s is taken back when %v fails", f, version)
+			}
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s is taken back when: %s", f, diff)
+		}
+		deployer := function{resource: resource{Properties: map[string]any{"Role": group.at("ServiceRoleArn")}}}
+		functions := "arn:{AWS::Partition}:lambda:{AWS::Region}:{AWS::AccountId}:function:tradewind-test-" + f.stack + "-*"
+		may := []string{
+			"cloudwatch:DescribeAlarms on arn:{AWS::Partition}:cloudwatch:{AWS::Region}:{AWS::AccountId}:alarm:*",
+			"lambda:GetAlias on " + functions, "lambda:GetProvisionedConcurrencyConfig on " + functions, "lambda:UpdateAlias on " + functions,
+		}
+		if diff := cmp.Diff(may, deployer.grants(tpl)); diff != "" {
+			t.Errorf("%s: CodeDeploy may: %s", f, diff)
+		}
+	}
 }
 
 // values are two values of everything that a function's configuration refers to. The
@@ -128,7 +232,7 @@ func TestValuesReachTheAlias(t *testing.T) {
 				continue
 			}
 			published++
-			description := tpl.version(f).at("Description")
+			description := tpl.Resources[ref(tpl.live(f).at("FunctionVersion"))].at("Description")
 			was := tpl.configuration(f, "")
 			before := tpl.valued(description, "")
 			if len(before) > 256 {
@@ -154,11 +258,11 @@ func TestValuesReachTheAlias(t *testing.T) {
 	})
 }
 
-// version is the version to which a function's alias leads.
-func (t template) version(f function) resource {
+// live is a function's alias.
+func (t template) live(f function) resource {
 	for _, alias := range t.of("AWS::Lambda::Alias") {
 		if ref(alias.at("FunctionName")) == f.id {
-			return t.Resources[ref(alias.at("FunctionVersion"))]
+			return alias
 		}
 	}
 	return resource{}

@@ -3,12 +3,14 @@ package integration
 import (
 	"crypto/rand"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 	"github.com/aws/aws-sdk-go-v2/service/ssm"
+	"github.com/google/go-cmp/cmp"
 
 	"tradewind/localstack/internal/cdk"
 	"tradewind/localstack/internal/endpoint"
@@ -18,7 +20,9 @@ import (
 
 // TestRedeployment gives two parameters of the platform's other values, as a deployment
 // of the platform does, and deploys one service alone. Its callers get the values with
-// that: of the parameter itself, and of the secret that the other one names.
+// that: of the parameter itself, and of the secret that the other one names. The versions
+// of the deployment before are written down and still there, and a rollback to them lasts
+// until the service is deployed with a change.
 func TestRedeployment(t *testing.T) {
 	tier.Full(t, 15*time.Second)
 	p := connectAlone(t)
@@ -59,15 +63,27 @@ func TestRedeployment(t *testing.T) {
 	if again := live(); again.Version != after.Version {
 		t.Errorf("nothing has changed, and callers of version %s get %s", after.Version, again.Version)
 	}
+	released := s.released(t, service)
+	for i, version := range []string{before.Version, after.Version} {
+		if n := len(released) - 2 + i; n < 0 || !strings.HasPrefix(released[n], "api="+version+" ") {
+			t.Errorf("written down is %q, want version %s of the api function at place %d", released, version, n)
+		}
+	}
+
+	if err := callers.MoveTo(t.Context(), before.Version); err != nil {
+		t.Fatal(err)
+	}
+	s.deploy(t, service)
+	if diff := cmp.Diff(before, live()); diff != "" {
+		t.Errorf("after a rollback, and a deployment that changes nothing: %s", diff)
+	}
 
 	s.set(t, "user-pool-client-id", clientBefore)
 	s.set(t, "cursor-key-arn", keyBefore)
 	s.deploy(t, service)
 	restored := live()
-	for _, variable := range []string{"USER_POOL_CLIENT_ID", "CURSOR_KEY", "CONFIG_VERSION"} {
-		if restored.Variables[variable] != before.Variables[variable] {
-			t.Errorf("%s is %q, and was %q", variable, restored.Variables[variable], before.Variables[variable])
-		}
+	if diff := cmp.Diff(before.Variables, restored.Variables); diff != "" || restored.Version == before.Version || restored.Version == after.Version {
+		t.Errorf("version %s has other variables than %s had: %s", restored.Version, before.Version, diff)
 	}
 	if _, err := p.anyone.Product(t.Context(), p.outputs.Products[0]); err != nil {
 		t.Error(err)
@@ -104,6 +120,23 @@ func (s stage) set(t *testing.T, key, value string) (before string) {
 		t.Fatal(err)
 	}
 	return aws.ToString(was.Parameter.Value)
+}
+
+// released are the versions of a service's functions that belonged together, oldest
+// first.
+func (s stage) released(t *testing.T, service string) []string {
+	t.Helper()
+	found, err := s.ssm.GetParameterHistory(t.Context(), &ssm.GetParameterHistoryInput{
+		Name: aws.String("/tradewind/local/" + service + "/versions"),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, p := range found.Parameters {
+		values = append(values, aws.ToString(p.Value))
+	}
+	return values
 }
 
 // deploy deploys the stack of a service alone.

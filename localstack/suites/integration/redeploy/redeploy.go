@@ -62,11 +62,16 @@ func (f Function) SetVariables(ctx context.Context, variables map[string]string)
 	if err != nil {
 		return err
 	}
-	_, err = f.client.UpdateAlias(ctx, &lambda.UpdateAliasInput{
-		FunctionName: aws.String(f.name), Name: aws.String(alias), FunctionVersion: aws.String(version.Number),
+	return f.MoveTo(ctx, version.Number)
+}
+
+// MoveTo has callers get a version that is published.
+func (f Function) MoveTo(ctx context.Context, version string) error {
+	_, err := f.client.UpdateAlias(ctx, &lambda.UpdateAliasInput{
+		FunctionName: aws.String(f.name), Name: aws.String(alias), FunctionVersion: aws.String(version),
 	})
 	if err != nil {
-		return fmt.Errorf("move the callers of %s to version %s: %w", f.name, version.Number, err)
+		return fmt.Errorf("move the callers of %s to version %s: %w", f.name, version, err)
 	}
 	return nil
 }

@@ -311,7 +311,7 @@ stack = $(if $(filter tradewind-%,$(STACK)),$(STACK),tradewind-$(STAGE)-$(STACK)
 stacks = $(if $(STACK),--exclusively $(stack),--all)
 
 ifneq ($(DRY_RUN),1)
-deploying = $(CDK) deploy --app cdk.out/aws --require-approval $(APPROVE) $(stacks)
+deploying = $(CDK) deploy --app cdk.out/aws --require-approval $(APPROVE) --import-existing-resources $(stacks)
 destroying = $(CDK) destroy --app cdk.out/aws $(if $(filter never,$(APPROVE)),--force) $(stacks)
 else
 # Templates are compared: to compare by change sets is to make some.

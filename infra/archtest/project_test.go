@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -106,4 +107,34 @@ func doc(file *ast.File) string {
 func firstLine(text string) string {
 	line, _, _ := strings.Cut(text, "\n")
 	return line
+}
+
+// A tag can be moved to other code, a commit cannot. The comment says which release the
+// commit is, for people and for tools that propose updates.
+func TestActionsArePinned(t *testing.T) {
+	pinned := regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+$`)
+	workflows, err := filepath.Glob(filepath.Join(root, ".github/workflows/*"))
+	if err != nil || len(workflows) == 0 {
+		t.Fatal("no workflows: ", err)
+	}
+	found := 0
+	for _, file := range workflows {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			_, action, uses := strings.Cut(strings.TrimSpace(line), "uses: ")
+			if !uses {
+				continue
+			}
+			found++
+			if !pinned.MatchString(action) {
+				t.Errorf("%s: %s: pin it to a commit, with its release as the comment", filepath.Base(file), action)
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no workflow uses an action")
+	}
 }

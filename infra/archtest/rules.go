@@ -95,10 +95,10 @@ var layers = []Layer{
 	},
 	{
 		From:    "infra/...",
-		Project: []string{"infra/...", "events/contracts", "shared/replayrule"},
-		Tests:   []string{"shared/discovery", "shared/env", "shared/inbox"},
+		Project: []string{"infra/...", "events/contracts", "shared/metrics", "shared/replayrule"},
+		Tests:   []string{"shared/discovery", "shared/env", "shared/health", "shared/httpkit", "shared/inbox", "shared/logs"},
 		Others:  true,
-		Reason:  "infra names binaries by their path, takes who consumes what from the contracts, and takes the names of replay rules from the package that names them for the tool, so that its queue policies let them in; it runs no other code of theirs, though tests hold its times and hosts to the kit's",
+		Reason:  "infra names binaries by their path and takes who consumes what from the contracts; names on which two sides must agree it takes from the package that the other side uses (replay rules for its queue policies, metrics and their dimensions for its alarms); it runs no other code of theirs, though tests hold its times, hosts and filters to what the kit does",
 	},
 	{
 		From:    "localstack/...",

@@ -33,16 +33,16 @@ func commands(t *testing.T, args ...string) (stdout, stderr string, err error) {
 }
 
 // What asks before it changes an account can be told not to, for a terminal may be
-// missing.
+// missing. A deployment takes over the tables that an earlier stack has left.
 func TestApproval(t *testing.T) {
 	tests := map[string]struct {
 		args []string
 		want string // the command of the CDK, without --app
 	}{
-		"deploy":              {[]string{"deploy"}, "deploy --require-approval broadening --all"},
-		"deploy, any change":  {[]string{"deploy", "APPROVE=any-change"}, "deploy --require-approval any-change --all"},
-		"deploy, unattended":  {[]string{"deploy", "APPROVE=never"}, "deploy --require-approval never --all"},
-		"one stack":           {[]string{"deploy", "APPROVE=never", "STACK=orders"}, "deploy --require-approval never --exclusively tradewind-dev-orders"},
+		"deploy":              {[]string{"deploy"}, "deploy --require-approval broadening --import-existing-resources --all"},
+		"deploy, any change":  {[]string{"deploy", "APPROVE=any-change"}, "deploy --require-approval any-change --import-existing-resources --all"},
+		"deploy, unattended":  {[]string{"deploy", "APPROVE=never"}, "deploy --require-approval never --import-existing-resources --all"},
+		"one stack":           {[]string{"deploy", "APPROVE=never", "STACK=orders"}, "deploy --require-approval never --import-existing-resources --exclusively tradewind-dev-orders"},
 		"destroy":             {[]string{"destroy"}, "destroy --all"},
 		"destroy, any change": {[]string{"destroy", "APPROVE=any-change"}, "destroy --all"},
 		"destroy, unattended": {[]string{"destroy", "APPROVE=never"}, "destroy --force --all"},

@@ -18,11 +18,10 @@ import (
 // Multi-value headers are on, or a repeated query parameter would lose all but its
 // last value.
 //
-// The balancer checks the target's health, which shows in its metrics and console; a
-// group has one target, so it goes on sending there however the checks end. Each of
-// the balancer's nodes, one in each of two zones, asks once a minute. That is 86,000
-// invocations a service and month, of a few milliseconds, and as many transactions on
-// its table that only check: some 15 cents at list prices.
+// The balancer checks no health. A group has one target, and would get the requests
+// however the checks end; and each node, one in each of two zones, would have the
+// function called once a minute and its table checked by a transaction. The status
+// service's prober asks once for all and raises the alarm.
 func (b *builder) balancer(live awslambda.Alias) elb.CfnTargetGroup {
 	groupName := "tw-" + b.Stage + "-" + b.Name
 	permission := awslambda.NewCfnPermission(b.scope, jsii.String("BalancerMayInvoke"), &awslambda.CfnPermissionProps{
@@ -37,16 +36,10 @@ func (b *builder) balancer(live awslambda.Alias) elb.CfnTargetGroup {
 		}),
 	})
 	group := elb.NewCfnTargetGroup(b.scope, jsii.String("TargetGroup"), &elb.CfnTargetGroupProps{
-		Name:                       jsii.String(groupName),
-		TargetType:                 jsii.String("lambda"),
-		Targets:                    &[]*elb.CfnTargetGroup_TargetDescriptionProperty{{Id: live.FunctionArn()}},
-		HealthCheckEnabled:         jsii.Bool(true),
-		HealthCheckPath:            jsii.String("/health/ready"),
-		HealthCheckIntervalSeconds: jsii.Number(60),
-		HealthCheckTimeoutSeconds:  jsii.Number(5),
-		HealthyThresholdCount:      jsii.Number(2),
-		UnhealthyThresholdCount:    jsii.Number(2),
-		Matcher:                    &elb.CfnTargetGroup_MatcherProperty{HttpCode: jsii.String("200")},
+		Name:               jsii.String(groupName),
+		TargetType:         jsii.String("lambda"),
+		Targets:            &[]*elb.CfnTargetGroup_TargetDescriptionProperty{{Id: live.FunctionArn()}},
+		HealthCheckEnabled: jsii.Bool(false),
 		TargetGroupAttributes: &[]*elb.CfnTargetGroup_TargetGroupAttributeProperty{{
 			Key: jsii.String("lambda.multi_value_headers.enabled"), Value: jsii.String("true"),
 		}},

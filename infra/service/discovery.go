@@ -1,6 +1,7 @@
 package service
 
 import (
+	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsservicediscovery"
 	"github.com/aws/jsii-runtime-go"
@@ -46,7 +47,7 @@ func (b *builder) finding(f *Function) {
 		}))
 	case DNS: // the network's own name server knows the zone, and needs no permission
 	default:
-		f.Env["ALB_URL"] = b.param(param.AlbURL)
+		f.Params = with(f.Params, map[string]string{"ALB_URL": param.AlbURL})
 	}
 }
 
@@ -62,6 +63,9 @@ func (b *builder) register() {
 		Name:        jsii.String(b.Host),
 		Description: jsii.String("Where " + b.Name + " answers"),
 		NamespaceId: b.param(param.NamespaceID),
+		// The permission to change its health asks for this tag. A stack's tags reach its
+		// resources too, but not on every endpoint.
+		Tags: &[]*awscdk.CfnTag{{Key: jsii.String("stage"), Value: jsii.String(b.Stage)}},
 		// An instance is healthy until somebody says otherwise.
 		HealthCheckCustomConfig: &awsservicediscovery.CfnService_HealthCheckCustomConfigProperty{
 			FailureThreshold: jsii.Number(1), // the only value there is

@@ -1,9 +1,10 @@
 package service
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -33,11 +34,11 @@ const (
 	relayRetries  = -1 // no limit
 
 	receives  = 5               // of one message, before it goes to the dead-letter queue
+	batches   = 10              // at a time; a new account has 10 concurrent executions in all
 	dlqDays   = 14              // the longest SQS keeps a message
 	ruleHours = 24              // the longest EventBridge tries to reach a queue
 	patience  = 6               // visibility timeout over function timeout, as Lambda's poller needs
 	staleness = 2 * time.Minute // an outbox item older than this at the relay is an alarm
-	period    = float64(60)     // of alarms, in seconds
 	partial   = "ReportBatchItemFailures"
 )
 
@@ -46,9 +47,11 @@ const (
 // the mapping's own destination gets there only what the relay could not even judge,
 // and then without payload.
 func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Queue) {
-	dlq := b.deadLetters("RelayDlq", "relay-dlq")
+	dlq := b.deadLetters("RelayDlq", "relay", "The bus does not take events of "+b.Name)
 	f := b.Relay.over(relayDefaults)
-	f.Env = with(f.Env, map[string]*string{"BUS_NAME": b.param(param.BusName), "DLQ_URL": dlq.QueueUrl()})
+	f.Env = with(f.Env, map[string]*string{"DLQ_URL": dlq.QueueUrl()})
+	f.Params = with(f.Params, map[string]string{"BUS_NAME": param.BusName})
+	f.config = append(f.config, dlq.QueueName())
 	stream := table.TableStreamArn()
 	f.Allow = append([]awsiam.PolicyStatement{
 		allow([]string{"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}, stream),
@@ -56,10 +59,10 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 		allow([]string{"events:PutEvents"}, b.param(param.BusArn)),
 		allow([]string{"sqs:SendMessage"}, dlq.QueueArn()),
 	}, f.Allow...)
-	fn := b.function("relay", table, f, nil)
+	fn, live := b.function("relay", f, nil)
 
-	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("RelayMapping"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:     fn.FunctionArn(),
+	mapping := awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("RelayMapping"), &awslambda.CfnEventSourceMappingProps{
+		FunctionName:     live.FunctionArn(),
 		EventSourceArn:   stream,
 		StartingPosition: jsii.String("TRIM_HORIZON"), // an event written before the mapping existed is published too
 		BatchSize:        jsii.Number(relayBatch),
@@ -73,13 +76,37 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 		DestinationConfig: &awslambda.CfnEventSourceMapping_DestinationConfigProperty{
 			OnFailure: &awslambda.CfnEventSourceMapping_OnFailureProperty{Destination: dlq.QueueArn()},
 		},
+		// For the alarm below. Lambda writes up to six metrics, at 30 cents a month each.
+		MetricsConfig: &awslambda.CfnEventSourceMapping_MetricsConfigProperty{Metrics: jsii.Strings("EventCount")},
 	})
-	b.alarm("RelayLagAlarm", "Events of "+b.Name+" wait for their publication", &awscloudwatch.CfnAlarmProps{
-		Namespace:  jsii.String("AWS/Lambda"),
-		MetricName: jsii.String("IteratorAge"),
-		Dimensions: dimension("FunctionName", fn.FunctionName()),
-		Threshold:  jsii.Number(float64(staleness.Milliseconds())),
-	})
+	b.alarm("RelayLagAlarm",
+		fmt.Sprintf("Events of %s wait for more than %.0f minutes until they are published", b.Name, staleness.Minutes()),
+		"The errors are in "+b.logs("relay")+"; while the bus is down or throttles, the relay tries again by itself",
+		&awscloudwatch.CfnAlarmProps{
+			Namespace:  jsii.String("AWS/Lambda"),
+			MetricName: jsii.String("IteratorAge"),
+			Dimensions: of(fn.FunctionName()),
+			Threshold:  jsii.Number(float64(staleness.Milliseconds())),
+		})
+	// The age is known of batches that were processed, and of nothing else. A mapping that
+	// is disabled or has lost a permission processes none. One that works and finds nothing
+	// counts 0 events.
+	b.alarm("RelayStoppedAlarm",
+		"Nothing reads the stream of the table of "+b.Name+", which loses events after 24 hours",
+		"Look at the state and the last result of the event source mapping of "+*b.physical("relay")+"; if it has stood still for longer, "+
+			b.command("reconcile", "SERVICE="+b.Name+" FROM=<when it stopped>")+" publishes what was lost",
+		&awscloudwatch.CfnAlarmProps{
+			Namespace:          jsii.String("AWS/Lambda"),
+			MetricName:         jsii.String("PolledEventCount"),
+			Dimensions:         dimensions(jsii.String("EventSourceMappingUUID"), mapping.Ref()),
+			Statistic:          jsii.String("SampleCount"),
+			Period:             jsii.Number(5 * minute),
+			EvaluationPeriods:  jsii.Number(2),
+			ComparisonOperator: jsii.String("LessThanThreshold"),
+			Threshold:          jsii.Number(1),
+			TreatMissingData:   jsii.String("breaching"),
+		})
+	b.canary("relay")
 	return fn, dlq
 }
 
@@ -89,15 +116,16 @@ func (b *builder) relay(table awsdynamodb.TableV2) (awslambda.Function, awssqs.Q
 // not even do that. A rule's target keeps its own dead-letter queue: without it
 // EventBridge drops in silence what the queue would not take.
 func (b *builder) consumer(s *Service) {
-	s.ConsumerDLQ = b.deadLetters("ConsumerDlq", "consumer-dlq")
+	s.ConsumerDLQ = b.deadLetters("ConsumerDlq", "consumer", b.Name+" cannot process messages")
 	f := b.Consumer.over(consumerDefaults)
 	f.Env = with(f.Env, map[string]*string{
 		"DLQ_URL":      s.ConsumerDLQ.QueueUrl(),
 		"MAX_RECEIVES": jsii.String(strconv.Itoa(receives)),
 	})
-	s.RuleDLQ = b.deadLetters("RuleDlq", "rule-dlq")
+	f.config = append(f.config, s.ConsumerDLQ.QueueName())
+	s.RuleDLQ = b.deadLetters("RuleDlq", "rule", "Events do not reach the queue of "+b.Name)
 	s.Queue = awssqs.NewQueue(b.scope, jsii.String("ConsumerQueue"), &awssqs.QueueProps{
-		QueueName:         b.physical("consumer"),
+		QueueName:         b.queueName("consumer"),
 		Encryption:        awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:        jsii.Bool(true),
 		VisibilityTimeout: seconds(patience * f.Timeout),
@@ -131,13 +159,43 @@ func (b *builder) consumer(s *Service) {
 	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, index), allow([]string{
 		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
 	}, s.Queue.QueueArn()), allow([]string{"sqs:SendMessage"}, s.ConsumerDLQ.QueueArn())), f.Allow...)
-	s.Consumer = b.function("consumer", s.Table, f, nil)
+	consumer, live := b.function("consumer", f, nil)
+	s.Consumer = consumer
 	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("ConsumerMapping"), &awslambda.CfnEventSourceMappingProps{
-		FunctionName:          s.Consumer.FunctionArn(),
+		FunctionName:          live.FunctionArn(),
 		EventSourceArn:        s.Queue.QueueArn(),
 		BatchSize:             jsii.Number(f.Batch),
 		FunctionResponseTypes: jsii.Strings(partial),
+		// Without it a backlog, after a replay for instance, takes all the concurrency that
+		// the account has: the api functions are throttled, and so is the consumer, whose
+		// messages then go to the dead-letter queue unseen, because a throttled delivery
+		// counts as a delivery.
+		ScalingConfig: &awslambda.CfnEventSourceMapping_ScalingConfigProperty{
+			MaximumConcurrency: jsii.Number(cmp.Or(b.Concurrency, batches)),
+		},
 	})
+
+	// After its last delivery a message has been processed, or is a dead letter.
+	longest := receives * patience * f.Timeout
+	b.alarm("BacklogAlarm",
+		fmt.Sprintf("Messages to %s wait for more than %.0f minutes", b.Name, longest.Minutes()),
+		"Errors are in "+b.logs("consumer")+"; without any, look whether the function's event source mapping is enabled and the account has concurrency left",
+		&awscloudwatch.CfnAlarmProps{
+			Namespace:  jsii.String("AWS/SQS"),
+			MetricName: jsii.String("ApproximateAgeOfOldestMessage"),
+			Dimensions: dimensions(jsii.String("QueueName"), s.Queue.QueueName()),
+			Threshold:  jsii.Number(longest.Seconds()),
+		})
+	rules := dimensions(jsii.String("EventBusName"), b.param(param.BusName), jsii.String("RuleName"), rule.Ref())
+	b.alarm("EventsLostAlarm",
+		"EventBridge has dropped events for "+b.Name+", because neither its queue nor the rule's dead-letter queue took them",
+		"Compare the policies of both queues with the rule's ARN, then "+b.command("replay", "CONSUMER="+b.Name+" FROM=<when it began>"),
+		&awscloudwatch.CfnAlarmProps{
+			Metrics: combined(minute, "m0+m1",
+				series("AWS/Events", "FailedInvocations", rules), series("AWS/Events", "InvocationsFailedToBeSentToDlq", rules)),
+			Threshold: jsii.Number(1),
+		})
+	b.canary("consumer")
 }
 
 // replays matches the rules that a replay of archived events to this service makes
@@ -171,35 +229,33 @@ func pattern(events []Event) map[string]interface{} {
 // deadLetters is a queue for what could not be done, with the alarm that says so. It
 // counts visible messages: what is already there counts, what is sent there again
 // after a redrive counts too.
-func (b *builder) deadLetters(id, part string) awssqs.Queue {
+func (b *builder) deadLetters(id, part, symptom string) awssqs.Queue {
 	queue := awssqs.NewQueue(b.scope, jsii.String(id), &awssqs.QueueProps{
-		QueueName:       b.physical(part),
+		QueueName:       b.queueName(part + "-dlq"),
 		Encryption:      awssqs.QueueEncryption_SQS_MANAGED,
 		EnforceSSL:      jsii.Bool(true),
 		RetentionPeriod: awscdk.Duration_Days(jsii.Number(dlqDays)),
 	})
-	b.alarm(id+"Alarm", "Messages wait in "+b.Name+" "+strings.ReplaceAll(part, "-", " "), &awscloudwatch.CfnAlarmProps{
-		Namespace:  jsii.String("AWS/SQS"),
-		MetricName: jsii.String("ApproximateNumberOfMessagesVisible"),
-		Dimensions: dimension("QueueName", queue.QueueName()),
-		Threshold:  jsii.Number(1),
-	})
+	queueArgument := "QUEUE=" + b.Name + "/" + part
+	b.alarm(id+"Alarm", symptom,
+		"List them with their causes: "+b.command("redrive", queueArgument+" DRY_RUN=1")+"; without DRY_RUN it sends them back",
+		&awscloudwatch.CfnAlarmProps{
+			Namespace:  jsii.String("AWS/SQS"),
+			MetricName: jsii.String("ApproximateNumberOfMessagesVisible"),
+			Dimensions: dimensions(jsii.String("QueueName"), queue.QueueName()),
+			Threshold:  jsii.Number(1),
+		})
 	return queue
 }
 
-// alarm tells the stage's alarm topic when one period's maximum reaches the threshold.
-func (b *builder) alarm(id, description string, p *awscloudwatch.CfnAlarmProps) {
-	p.AlarmDescription = jsii.String(description)
-	p.Statistic = jsii.String("Maximum")
-	p.Period = jsii.Number(period)
-	p.EvaluationPeriods = jsii.Number(1)
-	p.ComparisonOperator = jsii.String("GreaterThanOrEqualToThreshold")
-	p.TreatMissingData = jsii.String("notBreaching")
-	topic := &[]interface{}{b.param(param.AlarmTopicArn)}
-	p.AlarmActions, p.OkActions = topic, topic
-	awscloudwatch.NewCfnAlarm(b.scope, jsii.String(id), p)
-}
-
-func dimension(name string, value *string) *[]*awscloudwatch.CfnAlarm_DimensionProperty {
-	return &[]*awscloudwatch.CfnAlarm_DimensionProperty{{Name: jsii.String(name), Value: value}}
+// queueName is a name that another stack never has, not even the next one of the same
+// name: SQS refuses the name of a queue that was deleted in the last 60 seconds, and a
+// stack that is deployed again right after its first deployment failed would fail too.
+// So the name ends in the first part of the stack's own id. Tools leave that out (package
+// stage).
+func (b *builder) queueName(part string) *string {
+	id := awscdk.Fn_Select(jsii.Number(2), awscdk.Fn_Split(jsii.String("/"), b.stack.StackId(), nil))
+	return awscdk.Fn_Join(jsii.String("-"), &[]*string{
+		b.physical(part), awscdk.Fn_Select(jsii.Number(0), awscdk.Fn_Split(jsii.String("-"), id, nil)),
+	})
 }

@@ -2,10 +2,12 @@ package service
 
 import (
 	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -15,6 +17,7 @@ import (
 	"github.com/aws/jsii-runtime-go"
 
 	"tradewind/infra/param"
+	"tradewind/shared/metrics"
 )
 
 // The house's limits. The gateway gives up after 29 seconds, so an api function must
@@ -43,42 +46,94 @@ func (f Function) over(house Function) Function {
 
 // api is the function behind the gateway and the balancer. The cursor key comes by
 // dynamic reference: CloudFormation writes the secret into the environment, so the
-// function starts without a call and without a permission on the secret.
+// function starts without a call and without a permission on the secret. Anyone
+// who may read a function's configuration can read the key there. With it a position in
+// a list can be forged, within what the list shows its caller: DynamoDB refuses to start
+// a query outside of its partition.
 //
 // The pool's keys come along too, for the tokens of requests that the balancer brings
 // (decision 6). A function that has a way to the internet is told where they are
 // published, and so outlives their rotation.
-func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
+func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.Alias) {
 	f := b.API.over(apiDefaults)
 	f.Env = with(f.Env, map[string]*string{
 		"CURSOR_KEY": awscdk.Fn_Join(jsii.String(""), &[]*string{
 			jsii.String("{{resolve:secretsmanager:"), b.param(param.CursorKeyArn), jsii.String(":SecretString:::}}"),
 		}),
-		"TOKEN_ISSUER":        b.param(param.Issuer),
-		"USER_POOL_CLIENT_ID": b.param(param.UserPoolClientID),
-		"POOL_KEYS":           b.param(param.PoolKeys),
+	})
+	f.config = append(f.config, param.Fingerprint(b.scope, b.Stage, param.CursorKeyArn))
+	f.Params = with(f.Params, map[string]string{
+		"TOKEN_ISSUER":        param.Issuer,
+		"USER_POOL_CLIENT_ID": param.UserPoolClientID,
+		"POOL_KEYS":           param.PoolKeys,
 	})
 	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
 		f, network = b.callsServices("api", f)
 	} else {
-		f.Env["JWKS_URL"] = b.param(param.PoolKeysURL)
+		f.Params["JWKS_URL"] = param.PoolKeysURL
 	}
-	return b.function("api", table, f, network)
+	fn, live := b.function("api", f, network)
+	b.canary("api", b.failures(fn))
+	return fn, live
+}
+
+// failures raises an alarm when an api function fails its callers: it crashes or takes too
+// long, Lambda throttles it, or it answers 5xx itself, which its log tells. A readiness
+// check that fails is the status service's to report.
+func (b *builder) failures(api awslambda.Function) awscloudwatch.CfnAlarm {
+	const answers = "ServerErrors"
+	awslogs.NewCfnMetricFilter(b.scope, jsii.String("ServerErrors"), &awslogs.CfnMetricFilterProps{
+		LogGroupName:  api.LogGroup().LogGroupName(),
+		FilterPattern: jsii.String(`{ $.msg = "request" && $.status >= 500 && $.route != "GET /health/ready" }`),
+		MetricTransformations: &[]*awslogs.CfnMetricFilter_MetricTransformationProperty{{
+			MetricNamespace: jsii.String(metrics.Namespace),
+			MetricName:      jsii.String(answers),
+			MetricValue:     jsii.String("1"),
+			// Its name has the stage in it.
+			Dimensions: &[]*awslogs.CfnMetricFilter_DimensionProperty{{Key: jsii.String("function"), Value: jsii.String("$.function")}},
+		}},
+	})
+	return b.alarm("ApiAlarm", b.Name+" fails, is throttled or answers 5xx",
+		"Errors are in "+b.logs("api")+"; if they began with a deployment, move the aliases back to the versions before (decision 16)",
+		Often(&awscloudwatch.CfnAlarmProps{
+			Metrics: combined(minute, "m0+m1+m2",
+				series("AWS/Lambda", "Errors", of(api.FunctionName())),
+				series("AWS/Lambda", "Throttles", of(api.FunctionName())),
+				series(metrics.Namespace, answers, dimensions(jsii.String("function"), b.physical("api")))),
+			Threshold: jsii.Number(1),
+		}))
 }
 
 // callsServices is a function with what it needs to reach other services, and its
 // place in the network.
 func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.FunctionProps) {
 	b.finding(&f)
-	f.Allow = append(f.Allow, networkInterfaces())
-	return f, b.network(fn)
+	f.Allow = append(f.Allow, b.networkInterfaces(fn)...)
+	network := b.network(fn)
+	f.config = append(f.config, b.param(param.SubnetA), b.param(param.SubnetB))
+	for _, group := range *network.SecurityGroups {
+		f.config = append(f.config, group.SecurityGroupId())
+	}
+	return f, network
 }
 
 // function makes a function with a role and a log group of its own. The role gets
 // what is listed and nothing by default: the managed policies are wider.
-func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, network *awslambda.FunctionProps) awslambda.Function {
+//
+// Whatever calls the function calls its alias, which a deployment moves from one
+// published version to the next. The version before stays, so that the alias can be
+// moved back. One that was published by a deployment that failed goes: while it is the
+// newest, Lambda publishes no other with the same content, and repeating the deployment
+// would fail.
+//
+// A version is published when its own resource changes: the CDK gives it another logical
+// id when the function's template changes. A new value of what the template refers to
+// changes the function alone, and its callers would stay with the version before. So the
+// version's description says what the values are, and so does a variable of the function
+// that nothing reads, because Lambda publishes no version of a function that is the same.
+func (b *builder) function(fn string, f Function, network *awslambda.FunctionProps) (awslambda.Function, awslambda.Alias) {
 	id := title(fn)
 	logs := Logs(b.scope, id+"Logs", "/aws/lambda/"+*b.physical(fn), b.LogDays)
 	role := awsiam.NewRole(b.scope, jsii.String(id+"Role"), &awsiam.RoleProps{
@@ -88,6 +143,22 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 	for _, statement := range f.Allow {
 		role.AddToPolicy(statement)
 	}
+	env := with(f.Env, map[string]*string{
+		"STAGE":        jsii.String(b.Stage),
+		"SERVICE_NAME": jsii.String(b.Name),
+		"TABLE_NAME":   b.tableName(),
+	})
+	config := f.config
+	for _, variable := range slices.Sorted(maps.Keys(f.Params)) {
+		key := f.Params[variable]
+		env[variable] = b.param(key)
+		config = append(config, param.Fingerprint(b.scope, b.Stage, key))
+	}
+	version := awslambda.VersionOptions{RemovalPolicy: awscdk.RemovalPolicy_RETAIN_ON_UPDATE_OR_DELETE}
+	if len(config) > 0 {
+		version.Description = awscdk.Fn_Join(jsii.String(" "), &config)
+		env["CONFIG_VERSION"] = version.Description
+	}
 	props := awslambda.FunctionProps{
 		FunctionName: b.physical(fn),
 		Code:         b.binary(fn),
@@ -96,21 +167,22 @@ func (b *builder) function(fn string, table awsdynamodb.TableV2, f Function, net
 		Architecture: Architecture(b.Arch),
 		MemorySize:   jsii.Number(f.Memory),
 		Timeout:      seconds(f.Timeout),
-		Tracing:      awslambda.Tracing_ACTIVE,
 		LogGroup:     logs,
 		Role:         role,
-		Environment: ptr(with(f.Env, map[string]*string{
-			"STAGE":        jsii.String(b.Stage),
-			"SERVICE_NAME": jsii.String(b.Name),
-			"TABLE_NAME":   table.TableName(),
-		})),
+		Environment:  &env,
+
+		CurrentVersionOptions: &version,
 	}
 	if network != nil {
 		props.Vpc, props.VpcSubnets, props.SecurityGroups = network.Vpc, network.VpcSubnets, network.SecurityGroups
 	}
 	made := awslambda.NewFunction(b.scope, jsii.String(id), &props)
 	AfterPolicy(made, role)
-	return made
+	live := awslambda.NewAlias(b.scope, jsii.String(id+"Live"), &awslambda.AliasProps{
+		AliasName: jsii.String(alias), Version: made.CurrentVersion(),
+	})
+	b.released = append(b.released, released{fn, made.CurrentVersion(), live})
+	return made, live
 }
 
 // Logs is a log group with a name of its own, which keeps its lines for a number of days.
@@ -177,11 +249,25 @@ func (b *builder) network(fn string) *awslambda.FunctionProps {
 
 // networkInterfaces is what Lambda demands of a role to attach a function to a
 // network. None of these actions can be limited to a resource that exists beforehand.
-func networkInterfaces() awsiam.PolicyStatement {
-	return allow([]string{
+// Lambda itself makes the calls, so the function's code is denied them.
+func (b *builder) networkInterfaces(fn string) []awsiam.PolicyStatement {
+	actions := jsii.Strings(
 		"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
 		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses",
-	}, jsii.String("*"))
+	)
+	return []awsiam.PolicyStatement{
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{Actions: actions, Resources: jsii.Strings("*")}),
+		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+			Effect: awsiam.Effect_DENY, Actions: actions, Resources: jsii.Strings("*"),
+			// The key is in the requests that a function's code signs, and has no version.
+			Conditions: &map[string]interface{}{"ArnEquals": map[string]*string{
+				"lambda:SourceFunctionArn": b.stack.FormatArn(&awscdk.ArnComponents{
+					Service: jsii.String("lambda"), Resource: jsii.String("function"),
+					ResourceName: b.physical(fn), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME,
+				}),
+			}},
+		}),
+	}
 }
 
 // Allow is one action on one resource, for Function.Allow.
@@ -209,8 +295,8 @@ func seconds(d time.Duration) awscdk.Duration {
 }
 
 // with is a new map of both; a key of more wins.
-func with(env, more map[string]*string) map[string]*string {
-	all := make(map[string]*string, len(env)+len(more))
+func with[V any](env, more map[string]V) map[string]V {
+	all := make(map[string]V, len(env)+len(more))
 	maps.Copy(all, env)
 	maps.Copy(all, more)
 	return all
@@ -218,5 +304,3 @@ func with(env, more map[string]*string) map[string]*string {
 
 // title is a function's name as a part of construct ids.
 func title(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
-
-func ptr[T any](v T) *T { return &v }

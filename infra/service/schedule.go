@@ -22,6 +22,9 @@ type Schedule struct {
 	Function
 }
 
+// missed is how many runs of a schedule may fail or be missing.
+const missed = 5
+
 // scheduled makes the function and the rule that calls it. A run that fails is not
 // tried again: the next one comes anyway, and finds what this one left. What must be
 // known is that runs fail, so that is an alarm.
@@ -35,32 +38,39 @@ func (b *builder) scheduled(s *Service, schedule Schedule) {
 	if schedule.CallsServices {
 		f, network = b.callsServices(schedule.Name, f)
 	}
-	fn := b.function(schedule.Name, s.Table, f, network)
-	awslambda.NewCfnEventInvokeConfig(b.scope, jsii.String(title(schedule.Name)+"Invocation"), &awslambda.CfnEventInvokeConfigProps{
+	fn, live := b.function(schedule.Name, f, network)
+	invocation := awslambda.NewCfnEventInvokeConfig(b.scope, jsii.String(title(schedule.Name)+"Invocation"), &awslambda.CfnEventInvokeConfigProps{
 		FunctionName:         fn.FunctionName(),
-		Qualifier:            jsii.String("$LATEST"),
+		Qualifier:            live.AliasName(),
 		MaximumRetryAttempts: jsii.Number(0),
 	})
+	invocation.Node().AddDependency(live) // the alias is named, not referred to
 	rule := awsevents.NewCfnRule(b.scope, jsii.String(title(schedule.Name)+"Schedule"), &awsevents.CfnRuleProps{
 		Description:        jsii.String("When " + b.Name + " runs its " + schedule.Name),
 		ScheduleExpression: jsii.String(rate(schedule.Every)),
 		Targets: &[]*awsevents.CfnRule_TargetProperty{{
 			Id:  jsii.String("function"),
-			Arn: fn.FunctionArn(),
+			Arn: live.FunctionArn(),
 		}},
 	})
 	awslambda.NewCfnPermission(b.scope, jsii.String("ScheduleMayInvoke"+title(schedule.Name)), &awslambda.CfnPermissionProps{
 		Action:       jsii.String("lambda:InvokeFunction"),
-		FunctionName: fn.FunctionArn(),
+		FunctionName: live.FunctionArn(),
 		Principal:    jsii.String("events.amazonaws.com"),
 		SourceArn:    rule.AttrArn(),
 	})
-	b.alarm(title(schedule.Name)+"Alarm", "The "+schedule.Name+" of "+b.Name+" fails", &awscloudwatch.CfnAlarmProps{
-		Namespace:  jsii.String("AWS/Lambda"),
-		MetricName: jsii.String("Errors"),
-		Dimensions: dimension("FunctionName", fn.FunctionName()),
-		Threshold:  jsii.Number(1),
-	})
+	// One that fails is followed by the next. Several, or none at all, are a symptom.
+	b.alarm(title(schedule.Name)+"Alarm",
+		fmt.Sprintf("None of the last %d runs of the %s of %s has succeeded", missed, schedule.Name, b.Name),
+		"Errors are in "+b.logs(schedule.Name)+"; without any, look whether the rule that calls it is enabled",
+		&awscloudwatch.CfnAlarmProps{
+			Metrics: combined(missed*int(schedule.Every.Seconds()), "m0-m1",
+				series("AWS/Lambda", "Invocations", of(fn.FunctionName())), series("AWS/Lambda", "Errors", of(fn.FunctionName()))),
+			ComparisonOperator: jsii.String("LessThanThreshold"),
+			Threshold:          jsii.Number(1),
+			TreatMissingData:   jsii.String("breaching"),
+		})
+	b.canary(schedule.Name)
 	if s.Scheduled == nil {
 		s.Scheduled = map[string]awslambda.Function{}
 	}

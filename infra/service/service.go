@@ -21,6 +21,7 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscodedeploy"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
@@ -58,6 +59,13 @@ type Props struct {
 	LogDays     int  // how long logs are kept
 	ProtectData bool // the table stays when its stack goes
 
+	// Canary is how a new version gets its calls: all at once, or by one of CodeDeploy's
+	// ways for Lambda, such as Canary10Percent5Minutes.
+	Canary string
+	// Concurrency is how many batches of messages the consumer works on at a time, from 2
+	// to 1000; 0 means 10. More waits in the queue.
+	Concurrency int
+
 	API, Relay, Consumer Function
 	Schedules            []Schedule
 }
@@ -82,10 +90,15 @@ type Event struct{ Source, Type string }
 // Function is what differs in one function. Zero values mean the house's.
 type Function struct {
 	Env     map[string]*string
+	Params  map[string]string // more variables: parameters of other stacks, by key
 	Allow   []awsiam.PolicyStatement
 	Timeout time.Duration
 	Memory  int // MB
 	Batch   int // messages a call; consumer only
+
+	// config are short texts that change with what the function's configuration refers
+	// to, other than Params; see [builder.function].
+	config []*string
 }
 
 // Service is the finished construct. Consumer, its queues and its mapping are nil
@@ -95,7 +108,6 @@ type Service struct {
 
 	Table    awsdynamodb.TableV2
 	API      awslambda.Function
-	Live     awslambda.Alias // what the gateway and the balancer call
 	Relay    awslambda.Function
 	Consumer awslambda.Function
 	// Scheduled are the functions that run by the clock, by name.
@@ -111,6 +123,10 @@ type builder struct {
 	scope constructs.Construct
 	stack awscdk.Stack
 	vpc   awsec2.IVpc // nil until a function is put into it
+
+	released    []released
+	application awscodedeploy.CfnApplication // nil until a function has a canary
+	deployer    awsiam.Role
 }
 
 // names must leave room: a target group's is "tw-<stage>-<name>", at most 32 characters.
@@ -129,13 +145,10 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	s := Service{Construct: b.scope}
 
 	s.Table = b.table()
-	s.API = b.api(s.Table)
-	s.Live = awslambda.NewAlias(b.scope, jsii.String("Live"), &awslambda.AliasProps{
-		AliasName: jsii.String("live"),
-		Version:   s.API.CurrentVersion(),
-	})
-	s.Routes = b.gateway(s.Live)
-	targets := b.balancer(s.Live)
+	api, live := b.api(s.Table)
+	s.API = api
+	s.Routes = b.gateway(live)
+	targets := b.balancer(live)
 	b.register()
 	s.Relay, s.RelayDLQ = b.relay(s.Table)
 	if len(props.Consumes) > 0 {
@@ -144,9 +157,10 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	for _, schedule := range props.Schedules {
 		b.scheduled(&s, schedule)
 	}
+	b.release()
 
 	b.output("TableName", s.Table.TableName())
-	b.output("ApiFunctionArn", s.Live.FunctionArn())
+	b.output("ApiFunctionArn", live.FunctionArn())
 	b.output("TargetGroupArn", targets.Ref())
 	b.output("RelayDlqUrl", s.RelayDLQ.QueueUrl())
 	if s.Consumer != nil {
@@ -165,6 +179,8 @@ func (p Props) validate() error {
 		return fmt.Errorf("service %s: Host and one of Collection and Base are required", p.Name)
 	case len(p.Routes) == 0:
 		return fmt.Errorf("service %s: no routes", p.Name)
+	case p.Concurrency != 0 && (p.Concurrency < 2 || p.Concurrency > 1000):
+		return fmt.Errorf("service %s: a concurrency of %d: Lambda takes 2 to 1000", p.Name, p.Concurrency)
 	case !slices.Contains(Discoveries, p.Discovery):
 		return fmt.Errorf("service %s: discovery %q: it is one of %q", p.Name, p.Discovery, Discoveries)
 	}
@@ -182,8 +198,6 @@ func (b *builder) output(key string, value *string) {
 }
 
 // physical is the name of a resource that people and tools look for by name.
-// Tables have none: they outlive their stack, and a fixed name would keep the
-// stage from being deployed again.
 func (b *builder) physical(part string) *string {
 	return jsii.String("tradewind-" + b.Stage + "-" + b.Name + "-" + part)
 }

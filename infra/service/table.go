@@ -14,6 +14,11 @@ const (
 	dueIndex = "GSI2" // what its schedules work through: sparse, keys only
 )
 
+// tableName is fixed: a stack that is deployed again finds the table that its
+// predecessor left, by this name, and takes it over or fails. Under a name of
+// CloudFormation's it would begin with an empty one (decision 15).
+func (b *builder) tableName() *string { return jsii.String("tradewind-" + b.Stage + "-" + b.Name) }
+
 // table is the service's only store: state, outbox, inbox and idempotency records
 // share it because they are written in one transaction. Capacity is on demand.
 func (b *builder) table() awsdynamodb.TableV2 {
@@ -35,6 +40,7 @@ func (b *builder) table() awsdynamodb.TableV2 {
 		})
 	}
 	return awsdynamodb.NewTableV2(b.scope, jsii.String("Table"), &awsdynamodb.TablePropsV2{
+		TableName:              b.tableName(),
 		PartitionKey:           key("PK"),
 		SortKey:                key("SK"),
 		GlobalSecondaryIndexes: &indexes,

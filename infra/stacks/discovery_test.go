@@ -36,6 +36,7 @@ func TestDiscoveryModesDiffer(t *testing.T) {
 		"orders: AWS::Lambda::Function.Environment",
 		"orders: AWS::Lambda::Version added", // a version is named after what it holds
 		"orders: AWS::Lambda::Version missing",
+		"orders: AWS::SSM::Parameter.Value", // which refers to the versions
 	}
 	registry := []string{
 		"network: AWS::EC2::SecurityGroup added",

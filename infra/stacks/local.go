@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awssqs"
 	"github.com/aws/jsii-runtime-go"
 
@@ -31,6 +32,15 @@ func bend(c Config, n network, p platform, services []service.Service) {
 	// Refused as an unknown type, and the stack with it. Replay uses an archive made
 	// through the API.
 	p.stack.Node().TryRemoveChild(p.archive.Node().Id())
+
+	// An alarm on several metrics is refused, and the stack with it. Alarms have no receiver here anyway.
+	for _, s := range services {
+		for _, child := range *s.Node().Children() {
+			if alarm, ok := child.(awscloudwatch.CfnAlarm); ok && alarm.Metrics() != nil {
+				s.Node().TryRemoveChild(alarm.Node().Id())
+			}
+		}
+	}
 
 	// The balancer's DNS name does not resolve. Only the endpoint knows its own port, so
 	// whoever starts it writes the parameter before the first deployment.

@@ -10,16 +10,17 @@ import (
 
 	"tradewind/infra/permissions"
 	"tradewind/infra/service"
+	"tradewind/infra/stages"
 )
 
 // withProviders are the templates of a stage that moves money and sends mails, and whose
 // services find each other by the registry: no stage asks for more permissions.
 var withProviders = sync.OnceValue(func() map[string]template {
-	return synth("permissions", Config{
-		Stage: stage, Arch: "arm64", Dist: dist(), Discovery: service.Registry,
-		StripeSecretARN: "arn:aws:secretsmanager:eu-central-1:111122223333:secret:stripe-AbCdEf",
-		MailFrom:        "shop@example.com", AdminEmail: "admin@example.com",
-	})
+	return synth("permissions", with(func(s *stages.Settings) {
+		s.Discovery = service.Registry
+		s.Payments = stages.Payments{Provider: "stripe", Secret: "arn:aws:secretsmanager:eu-central-1:111122223333:secret:stripe-AbCdEf"}
+		s.Mail = stages.Mail{Provider: "ses", From: "shop@example.com", Admin: "admin@example.com"}
+	}))
 })
 
 // Every call that is made in a stage is allowed, no grant is there that no call needs, and

@@ -2,6 +2,7 @@ package stacks
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
@@ -22,7 +23,6 @@ type platform struct {
 	archive awsevents.Archive
 	api     awsapigatewayv2.CfnApi
 	pool    awscognito.UserPool
-	secret  awssecretsmanager.Secret
 }
 
 // newPlatform is what all services share and none owns.
@@ -33,15 +33,7 @@ func newPlatform(stack awscdk.Stack, c Config) platform {
 	p.signIn(c)
 	p.poolKeys(c)
 
-	// Key of the list cursors, so that a forged one is noticed. The api functions get
-	// it when they are deployed; after a rotation, old cursors answer 400.
-	p.secret = awssecretsmanager.NewSecret(stack, jsii.String("CursorKey"), &awssecretsmanager.SecretProps{
-		Description: jsii.String("Signs the list cursors of " + stage),
-		GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
-			ExcludePunctuation: jsii.Bool(true), PasswordLength: jsii.Number(64),
-		},
-	})
-	param.Write(stack, stage, param.CursorKeyArn, p.secret.SecretArn())
+	p.cursorKey(stage, c.Settings.CursorKey)
 
 	p.alarms(c)
 	p.budget(c.Settings.Budget)
@@ -99,6 +91,32 @@ func (p *platform) budget(b stages.Budget) {
 		},
 		NotificationsWithSubscribers: []*awsbudgets.CfnBudget_NotificationWithSubscribersProperty{notify("ACTUAL", 80), notify("FORECASTED", 100)},
 	})
+}
+
+// cursorKey is the secret that signs the cursors of lists, so that a forged one is
+// noticed. A rotation is another secret, under the next number: the parameter then names
+// another ARN, and every service gets the new key with its next deployment. A new value
+// of the same secret would reach no function that is not changed otherwise. The secret
+// before stays, for a stack whose deployment is rolled back. Cursors signed with it
+// answer 400.
+func (p *platform) cursorKey(stage string, number int) {
+	for n := max(1, number-1); n <= number; n++ {
+		id := "CursorKey"
+		if n > 1 {
+			id += strconv.Itoa(n)
+		}
+		secret := awssecretsmanager.NewSecret(p.stack, jsii.String(id), &awssecretsmanager.SecretProps{
+			Description: jsii.String("Signs the list cursors of " + stage),
+			GenerateSecretString: &awssecretsmanager.SecretStringGenerator{
+				ExcludePunctuation: jsii.Bool(true), PasswordLength: jsii.Number(64),
+			},
+		})
+		if n == number {
+			// The attribute is the ARN everywhere, a reference to the secret is on AWS only.
+			arn := secret.Node().DefaultChild().(awssecretsmanager.CfnSecret).AttrId()
+			param.Write(p.stack, stage, param.CursorKeyArn, arn)
+		}
+	}
 }
 
 // events is the bus, and an archive of all that passed so that it can be replayed.

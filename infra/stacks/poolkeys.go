@@ -27,5 +27,6 @@ func (p *platform) poolKeys(c Config) {
 		Properties:     &map[string]interface{}{"UserPoolId": p.pool.UserPoolId()},
 	})
 	param.Write(p.stack, c.Stage, param.PoolKeys, keys.GetAttString(jsii.String("Keys")))
+	param.Write(p.stack, c.Stage, param.PoolKeysID, keys.GetAttString(jsii.String("Id")))
 	param.Write(p.stack, c.Stage, param.PoolKeysURL, keys.GetAttString(jsii.String("Url")))
 }

@@ -19,5 +19,5 @@ var services = []struct {
 	{"orders", ordersService},
 	{"payments", paymentsService},
 	{"users", usersService},
-	{"status", statusService},
+	{statusName, statusService},
 }

@@ -136,7 +136,6 @@ func (p *platform) function(c Config, id string, timeout time.Duration) (awslamb
 		Architecture: service.Architecture(c.Arch),
 		MemorySize:   jsii.Number(128),
 		Timeout:      awscdk.Duration_Seconds(jsii.Number(timeout.Seconds())),
-		Tracing:      awslambda.Tracing_ACTIVE,
 		LogGroup:     logs,
 		Role:         role,
 		Environment:  &map[string]*string{"STAGE": jsii.String(c.Stage), "SERVICE_NAME": jsii.String("platform")},

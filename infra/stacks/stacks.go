@@ -92,7 +92,10 @@ func Build(app awscdk.App, c Config) error {
 		props.Name, props.Stage, props.Arch, props.Dist, props.Discovery = s.name, c.Stage, c.Arch, c.Dist, c.Settings.Discovery
 		props.BalancerPort = balancerPort(c)
 		props.LogDays, props.ProtectData = c.Settings.Logs.Days, c.Settings.Protection.Data
-		props.Consumes = consumes(s.name)
+		props.Consumes, props.Concurrency = consumes(s.name), c.Settings.Concurrency
+		if c.Settings.Canary != "none" {
+			props.Canary = c.Settings.Canary
+		}
 		edge.AddStackDependency(stack, jsii.String("limits its routes"))
 		made = append(made, service.New(stack, "Service", props))
 		c.hosts = append(c.hosts, props.Host)

@@ -1,7 +1,9 @@
 package stacks
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -19,6 +21,7 @@ import (
 	"tradewind/shared/discovery"
 	"tradewind/shared/env"
 	"tradewind/shared/inbox"
+	"tradewind/shared/metrics"
 	"tradewind/shared/replayrule"
 )
 
@@ -91,11 +94,16 @@ func TestEveryFunctionHasItsOwnAsset(t *testing.T) {
 // something that a green local run says nothing about.
 func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 	want := []string{
+		"every service: AWS::CloudWatch::Alarm missing",
 		"every service: AWS::DynamoDB::GlobalTable deletion",
 		"every service: AWS::DynamoDB::GlobalTable.Replicas",
+		"every service: AWS::Lambda::Alias.FunctionVersion",
 		"every service: AWS::Lambda::Function.Environment",
+		"every service: AWS::Lambda::Version added", // a version is named after what it holds
+		"every service: AWS::Lambda::Version missing",
 		"every service: AWS::SQS::QueuePolicy missing",
 		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
+		"every service: AWS::SSM::Parameter.Value", // which refers to the versions
 		"network: AWS::SSM::Parameter /network/alb-url missing",
 		"platform: AWS::Cognito::UserPool deletion",
 		"platform: AWS::Cognito::UserPool.DeletionProtection",
@@ -237,6 +245,11 @@ func TestTables(t *testing.T) {
 	})
 	for _, s := range services {
 		for id, table := range onAWS()[s.name].of("AWS::DynamoDB::GlobalTable") {
+			// CloudFormation takes over a table that is there already if its name is a text in
+			// the template, and only then.
+			if table.at("TableName") != "tradewind-test-"+s.name {
+				t.Errorf("%s/%s is called %v: the next stack begins with an empty one", s.name, id, table.at("TableName"))
+			}
 			if table.DeletionPolicy != "Retain" || table.at("Replicas", 0, "DeletionProtectionEnabled") != true {
 				t.Errorf("%s/%s can be lost with its stack", s.name, id)
 			}
@@ -247,11 +260,11 @@ func TestTables(t *testing.T) {
 func TestFunctions(t *testing.T) {
 	house := []string{"STAGE", "SERVICE_NAME"}
 	want := map[string][]string{
-		"api":               {"TABLE_NAME", "CURSOR_KEY", "TOKEN_ISSUER", "USER_POOL_CLIENT_ID", "POOL_KEYS"},
-		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL"},
-		"consumer":          {"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES"},
+		"api":               {"TABLE_NAME", "CURSOR_KEY", "TOKEN_ISSUER", "USER_POOL_CLIENT_ID", "POOL_KEYS", "CONFIG_VERSION"},
+		"relay":             {"TABLE_NAME", "BUS_NAME", "DLQ_URL", "CONFIG_VERSION"},
+		"consumer":          {"TABLE_NAME", "DLQ_URL", "MAX_RECEIVES", "CONFIG_VERSION"},
 		"sweeper":           {"TABLE_NAME"},
-		"prober":            {"TABLE_NAME"},
+		"prober":            {"TABLE_NAME", "CONFIG_VERSION"},
 		"catalog/api":       {"JWKS_URL"},
 		"inventory/api":     {"JWKS_URL"},
 		"notifications/api": {"JWKS_URL"},
@@ -271,8 +284,16 @@ func TestFunctions(t *testing.T) {
 			if diff := cmp.Diff(vars, slices.Sorted(maps.Keys(f.at("Environment", "Variables").(map[string]any)))); diff != "" {
 				t.Errorf("%s: environment: %s", f, diff)
 			}
-			if f.at("Runtime") != "provided.al2023" || f.at("TracingConfig", "Mode") != "Active" {
-				t.Errorf("%s: runtime %v, tracing %v", f, f.at("Runtime"), f.at("TracingConfig", "Mode"))
+			if table := f.at("Environment", "Variables", "TABLE_NAME"); f.stack != "platform" && table != "tradewind-test-"+f.stack {
+				t.Errorf("%s: works on the table %v", f, table)
+			}
+			if f.at("Runtime") != "provided.al2023" {
+				t.Errorf("%s: runtime %v", f, f.at("Runtime"))
+			}
+			// Nothing carries a trace on, so each would be a single segment, and is paid for. A
+			// request is followed by its correlation id.
+			if f.at("TracingConfig") != nil {
+				t.Errorf("%s: tracing %v", f, f.at("TracingConfig", "Mode"))
 			}
 			if timeout := f.at("Timeout").(float64); f.kind == "api" && timeout >= 29 {
 				t.Errorf("%s: may take %v s, and the gateway waits 29", f, timeout)
@@ -290,11 +311,7 @@ func TestFunctions(t *testing.T) {
 
 // What each kind of function may do, whole. A new permission belongs here first.
 func TestLeastPrivilege(t *testing.T) {
-	house := []string{
-		"logs:CreateLogStream on LogGroup", "logs:PutLogEvents on LogGroup",
-		// X-Ray has no resources to limit these to.
-		"xray:PutTelemetryRecords on *", "xray:PutTraceSegments on *",
-	}
+	house := []string{"logs:CreateLogStream on LogGroup", "logs:PutLogEvents on LogGroup"}
 	data := []string{
 		"dynamodb:ConditionCheckItem on GlobalTable", "dynamodb:DeleteItem on GlobalTable", "dynamodb:GetItem on GlobalTable",
 		"dynamodb:PutItem on GlobalTable", "dynamodb:Query on GlobalTable", "dynamodb:UpdateItem on GlobalTable",
@@ -324,18 +341,23 @@ func TestLeastPrivilege(t *testing.T) {
 		},
 	}
 	kinds["poolkeys"] = func(function) []string { return nil }
+	registered := "arn:{AWS::Partition}:servicediscovery:{AWS::Region}:{AWS::AccountId}:service/*"
 	pool := "arn:{AWS::Partition}:cognito-idp:{AWS::Region}:{AWS::AccountId}:userpool/{platform/user-pool-id}"
-	// Lambda attaches the function to the network with these; what they act on does not exist yet.
+	// Lambda attaches the function to the network with these; what they act on does not
+	// exist yet. The function's code may not: see TestNetworkInterfaces.
 	network := []string{
 		"ec2:AssignPrivateIpAddresses on *", "ec2:CreateNetworkInterface on *", "ec2:DeleteNetworkInterface on *",
 		"ec2:DescribeNetworkInterfaces on *", "ec2:DescribeSubnets on *", "ec2:UnassignPrivateIpAddresses on *",
 	}
+	for _, action := range slices.Clone(network) {
+		network = append(network, "not "+action)
+	}
 	extra := map[string][]string{
 		"orders/api":    network,
 		"status/prober": network,
-		"status/consumer": {
-			// None of them knows resources; see TestRegistryHealth.
-			"servicediscovery:ListInstances on *", "servicediscovery:ListServices on *", "servicediscovery:UpdateInstanceCustomHealthStatus on *",
+		"status/consumer": { // of this stage only: see TestRegistryHealth
+			"servicediscovery:ListInstances on " + registered, "servicediscovery:ListServices on *",
+			"servicediscovery:UpdateInstanceCustomHealthStatus on " + registered,
 		},
 		"users/api": {
 			"cognito-idp:AdminCreateUser on " + pool, "cognito-idp:AdminDeleteUser on " + pool,
@@ -354,6 +376,27 @@ func TestLeastPrivilege(t *testing.T) {
 			for id, role := range tpl.of("AWS::IAM::Role") {
 				if role.at("ManagedPolicyArns") != nil || role.at("Policies") != nil {
 					t.Errorf("%s/%s has permissions beside its policy", stack, id)
+				}
+			}
+		}
+	})
+}
+
+// The denial is for calls that the function's own code signs. A denial of all calls would
+// keep Lambda from attaching the function to the network; one of another function's calls
+// would deny nothing.
+func TestNetworkInterfaces(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		for _, f := range functions(all) {
+			for _, s := range f.statements(all[f.stack]) {
+				if s["Effect"] != "Deny" {
+					continue
+				}
+				statement, tpl := resource{Properties: s}, all[f.stack]
+				got := tpl.describe(statement.at("Condition", "ArnEquals", "lambda:SourceFunctionArn"))
+				want := "arn:{AWS::Partition}:lambda:{AWS::Region}:{AWS::AccountId}:function:" + f.at("FunctionName").(string)
+				if conditions, _ := s["Condition"].(map[string]any); got != want || len(conditions) != 1 {
+					t.Errorf("%s: %v is denied if %v", f, s["Action"], s["Condition"])
 				}
 			}
 		}
@@ -405,7 +448,7 @@ func TestRelayMapping(t *testing.T) {
 func (t template) mapping(tb testing.TB, f function) resource {
 	tb.Helper()
 	for _, m := range t.of("AWS::Lambda::EventSourceMapping") {
-		if ref(m.at("FunctionName")) != f.id {
+		if t.behind(m.at("FunctionName")) != f.id {
 			continue
 		}
 		if diff := cmp.Diff([]any{"ReportBatchItemFailures"}, m.at("FunctionResponseTypes")); diff != "" {
@@ -415,6 +458,31 @@ func (t template) mapping(tb testing.TB, f function) resource {
 	}
 	tb.Fatalf("%s has no event source", f)
 	return resource{}
+}
+
+// A backlog in one queue leaves the other functions their share of the account's
+// concurrency. The house's cap is what a new account has in all.
+func TestConsumersAreCapped(t *testing.T) {
+	for want, all := range map[float64]map[string]template{
+		10: onAWS(),
+		25: synth("concurrency", with(func(s *stages.Settings) { s.Concurrency = 25 })),
+	} {
+		capped := 0
+		for stack, tpl := range all {
+			for id, m := range tpl.of("AWS::Lambda::EventSourceMapping") {
+				if tpl.Resources[ref(m.at("EventSourceArn"))].Type != "AWS::SQS::Queue" {
+					continue
+				}
+				capped++
+				if got := m.at("ScalingConfig", "MaximumConcurrency"); got != want {
+					t.Errorf("%s/%s works on %v batches at a time", stack, id, got)
+				}
+			}
+		}
+		if capped == 0 {
+			t.Error("no consumer has a queue")
+		}
+	}
 }
 
 // Every queue either is a dead-letter queue, kept as long as possible and alarmed on,
@@ -439,7 +507,7 @@ func TestQueues(t *testing.T) {
 				}
 			}
 			for id, q := range tpl.of("AWS::SQS::Queue") {
-				name := q.at("QueueName").(string)
+				name := q.queue()
 				if q.at("SqsManagedSseEnabled") != true {
 					t.Errorf("%s is not encrypted", name)
 				}
@@ -464,6 +532,38 @@ func TestQueues(t *testing.T) {
 					}
 				}
 			}
+		}
+	})
+}
+
+// SQS refuses the name of a queue that was deleted within a minute: the next stack has
+// other names. They are what the tools look for, and not too long.
+func TestQueueNames(t *testing.T) {
+	targets(t, func(t *testing.T, all map[string]template) {
+		found := 0
+		for stack, tpl := range all {
+			for id, q := range tpl.of("AWS::SQS::Queue") {
+				found++
+				named := func(stackID string) string {
+					return tpl.expand(q.at("QueueName"), func(name string) string {
+						if name != "AWS::StackId" {
+							t.Errorf("%s/%s is named after %s", stack, id, name)
+						}
+						return "arn:aws:cloudformation:us-gov-west-1:111122223333:stack/tradewind-test-" + stack + "/" + stackID
+					})
+				}
+				first, next := named("51af3dc0-da77-11e4-872e-1234567db123"), named("62b04ed1-da77-11e4-872e-1234567db123")
+				if known := regexp.MustCompile(`^tradewind-test-` + stack + `-(consumer|consumer-dlq|relay-dlq|rule-dlq)-[0-9a-f]{8}$`); !known.MatchString(first) || first == next {
+					t.Errorf("%s/%s is %s, and %s in the next stack", stack, id, first, next)
+				}
+				// A stage's name may have four characters more, a service's up to twenty.
+				if longest := len(first) + 4 + 20 - len(stack); longest > 80 {
+					t.Errorf("%s/%s: a name may have %d characters", stack, id, longest)
+				}
+			}
+		}
+		if found == 0 {
+			t.Error("no queue")
 		}
 	})
 }
@@ -769,11 +869,9 @@ func TestBalancerRules(t *testing.T) {
 				if len(g.DependsOn) == 0 {
 					t.Errorf("%s/%s is made before the balancer may call its target", stack, id)
 				}
-				if g.at("HealthCheckEnabled") != true || g.at("HealthCheckPath") != "/health/ready" || g.at("Matcher", "HttpCode") != "200" {
-					t.Errorf("%s/%s: the balancer asks %v for %v", stack, id, g.at("HealthCheckPath"), g.at("Matcher"))
-				}
-				if every := g.at("HealthCheckIntervalSeconds").(float64); every < 60 || every <= g.at("HealthCheckTimeoutSeconds").(float64) {
-					t.Errorf("%s/%s is paid for every %v s", stack, id, every)
+				// The only target gets the requests however the checks end, and they are paid for.
+				if g.at("HealthCheckEnabled") != false {
+					t.Errorf("%s/%s checks the health of its only target", stack, id)
 				}
 			}
 		}
@@ -807,7 +905,7 @@ func TestInvokePermissions(t *testing.T) {
 }
 
 // A schedule calls its function, and nothing else may; a run that failed is not
-// repeated, for the next comes anyway, but somebody hears of it.
+// repeated, for the next comes anyway.
 func TestSchedules(t *testing.T) {
 	want := map[string]string{"orders": "rate(1 minute)", "status": "rate(1 minute)"}
 	targets(t, func(t *testing.T, all map[string]template) {
@@ -818,27 +916,23 @@ func TestSchedules(t *testing.T) {
 					continue
 				}
 				got[stack] = r.at("ScheduleExpression").(string)
-				called := ref(r.at("Targets", 0, "Arn"))
+				called := tpl.behind(r.at("Targets", 0, "Arn"))
 				for _, p := range tpl.of("AWS::Lambda::Permission") {
-					if p.at("Principal") == "events.amazonaws.com" && (ref(p.at("FunctionName")) != called || ref(p.at("SourceArn")) != id) {
+					if p.at("Principal") == "events.amazonaws.com" && (tpl.behind(p.at("FunctionName")) != called || ref(p.at("SourceArn")) != id) {
 						t.Errorf("%s: %s may call %s", stack, tpl.describe(p.at("SourceArn")), tpl.describe(p.at("FunctionName")))
 					}
 				}
 				retries := -1.0
-				for _, c := range tpl.of("AWS::Lambda::EventInvokeConfig") {
-					if ref(c.at("FunctionName")) == called {
+				for f, c := range tpl.of("AWS::Lambda::EventInvokeConfig") {
+					if ref(c.at("FunctionName")) == called && c.at("Qualifier") == "live" {
 						retries = c.at("MaximumRetryAttempts").(float64)
+						if !slices.Contains(c.DependsOn, ref(r.at("Targets", 0, "Arn"))) {
+							t.Errorf("%s: %s may be made before its alias", stack, f)
+						}
 					}
 				}
 				if retries != 0 {
 					t.Errorf("%s: a failed run is repeated %v times", stack, retries)
-				}
-				alarmed := false
-				for _, a := range tpl.of("AWS::CloudWatch::Alarm") {
-					alarmed = alarmed || a.at("MetricName") == "Errors" && ref(a.at("Dimensions", 0, "Value")) == called
-				}
-				if !alarmed {
-					t.Errorf("%s: nobody hears of a failing run", stack)
 				}
 			}
 		}
@@ -862,9 +956,13 @@ func TestEveryServiceIsWatched(t *testing.T) {
 		}
 		slices.Sort(hosts)
 		tpl := all["status"]
+		var prober function
 		for _, f := range functions(map[string]template{"status": tpl}) {
 			if f.kind == "relay" {
 				continue
+			}
+			if f.kind == "prober" {
+				prober = f
 			}
 			named := strings.Split(f.at("Environment", "Variables", "SERVICES").(string), ",")
 			if diff := cmp.Diff(hosts, slices.Sorted(slices.Values(named))); diff != "" {
@@ -876,14 +974,17 @@ func TestEveryServiceIsWatched(t *testing.T) {
 			if a.at("MetricName") != "ServiceHealthy" {
 				continue
 			}
-			dimensions := map[any]any{}
+			dimensions := map[string]string{}
 			for _, d := range a.at("Dimensions").([]any) {
-				dimensions[d.(map[string]any)["Name"]] = d.(map[string]any)["Value"]
+				dimension := resource{Properties: d.(map[string]any)}
+				dimensions[dimension.at("Name").(string)] = dimension.at("Value").(string)
 			}
-			if a.at("Namespace") != "Tradewind" || len(dimensions) != 2 || dimensions["service"] != "status" {
-				t.Errorf("%s is about %v of %v", id, dimensions, a.at("Namespace"))
+			host := dimensions["target"]
+			watched = append(watched, host)
+			asked := metric{a.at("Namespace").(string), a.at("MetricName").(string), dimensions}
+			if diff := cmp.Diff(prober.writes(t, host), asked, cmp.AllowUnexported(metric{})); diff != "" {
+				t.Errorf("%s (-what the prober writes +what the alarm asks for):\n%s", id, diff)
 			}
-			watched = append(watched, dimensions["target"].(string))
 			low := a.at("Statistic") == "Minimum" && a.at("ComparisonOperator") == "LessThanThreshold" && a.at("Threshold") == 1.0
 			if !low || a.at("TreatMissingData") != "breaching" || a.at("Period") != 180.0 || a.at("AlarmActions", 0) == nil || a.at("OKActions", 0) == nil {
 				t.Errorf("%s does not sound: %v", id, a.Properties)
@@ -896,12 +997,56 @@ func TestEveryServiceIsWatched(t *testing.T) {
 	})
 }
 
-// The health of instances is set by one function, and only in this account.
+// metric is all that CloudWatch tells metrics apart by.
+type metric struct {
+	namespace, name string
+	dimensions      map[string]string
+}
+
+// writes returns the metric of a host's health as the kit writes it in a function, by
+// the embedded metric format.
+func (f function) writes(tb testing.TB, host string) metric {
+	tb.Helper()
+	var out bytes.Buffer
+	meter := metrics.New(&out, func(name string) string {
+		value, _ := f.at("Environment", "Variables", name).(string)
+		return value
+	})
+	meter.Group(metrics.Target(host)).Counter(metrics.ServiceHealthy).Add(0)
+	meter.Flush()
+	var properties map[string]any
+	var line struct {
+		AWS struct {
+			CloudWatchMetrics []struct {
+				Namespace  string
+				Dimensions [][]string
+				Metrics    []struct{ Name string }
+			}
+		} `json:"_aws"`
+	}
+	if err := errors.Join(json.Unmarshal(out.Bytes(), &line), json.Unmarshal(out.Bytes(), &properties)); err != nil {
+		tb.Fatal(err)
+	}
+	declared := line.AWS.CloudWatchMetrics[0]
+	written := metric{declared.Namespace, declared.Metrics[0].Name, map[string]string{}}
+	for _, name := range declared.Dimensions[0] {
+		written.dimensions[name] = properties[name].(string)
+	}
+	return written
+}
+
+// The health of instances is set by one function, and only of services that carry the
+// stage's tag, which every registered service does.
 func TestRegistryHealth(t *testing.T) {
 	const action = "servicediscovery:UpdateInstanceCustomHealthStatus"
 	targets(t, func(t *testing.T, all map[string]template) {
 		found := 0
 		for stack, tpl := range all {
+			for id, registered := range tpl.of("AWS::ServiceDiscovery::Service") {
+				if diff := cmp.Diff([]any{map[string]any{"Key": "stage", "Value": stage}}, registered.at("Tags")); diff != "" {
+					t.Errorf("%s/%s: tags: %s", stack, id, diff)
+				}
+			}
 			for id, p := range tpl.of("AWS::IAM::Policy") {
 				for _, s := range p.at("PolicyDocument", "Statement").([]any) {
 					statement := resource{Properties: s.(map[string]any)}
@@ -909,9 +1054,8 @@ func TestRegistryHealth(t *testing.T) {
 						continue
 					}
 					found++
-					of := tpl.describe(statement.at("Condition", "StringLike", "servicediscovery:ServiceArn"))
-					if of != "arn:{AWS::Partition}:servicediscovery:{AWS::Region}:{AWS::AccountId}:service/*" {
-						t.Errorf("%s/%s may set it of %s", stack, id, of)
+					if diff := cmp.Diff(map[string]any{"StringEquals": map[string]any{"aws:ResourceTag/stage": stage}}, statement.at("Condition")); diff != "" {
+						t.Errorf("%s/%s: %s", stack, id, diff)
 					}
 				}
 			}
@@ -942,6 +1086,36 @@ func TestUserPool(t *testing.T) {
 	})
 }
 
+// The next key of the cursors is another secret, so that the parameter changes, and with
+// it the functions. The one before stays for a stack that is rolled back to it.
+func TestCursorKey(t *testing.T) {
+	named := func(number int) (secrets []string, current string) {
+		all := onAWS()
+		if number > 0 {
+			all = synth(fmt.Sprint("cursor-key-", number), with(func(s *stages.Settings) { s.CursorKey = number }))
+		}
+		tpl := all["platform"]
+		for id := range tpl.of("AWS::SecretsManager::Secret") {
+			secrets = append(secrets, id)
+		}
+		for _, p := range tpl.of("AWS::SSM::Parameter") {
+			if p.at("Name") == "/tradewind/test/platform/cursor-key-arn" {
+				current = ref(p.at("Value"))
+			}
+		}
+		return secrets, current
+	}
+	first, one := named(0)
+	second, two := named(2)
+	third, three := named(3)
+	if len(first) != 1 || len(second) != 2 || len(third) != 2 || !slices.Contains(second, one) || !slices.Contains(third, two) {
+		t.Errorf("the secrets are %v, then %v, then %v", first, second, third)
+	}
+	if one == "" || two == one || three == two || !slices.Contains(third, three) {
+		t.Errorf("in use is %s, then %s, then %s", one, two, three)
+	}
+}
+
 // The keys of this stage's pool are asked for by a function of our own, which
 // CloudFormation outlasts, and come to the services by parameters.
 func TestPoolKeys(t *testing.T) {
@@ -962,7 +1136,9 @@ func TestPoolKeys(t *testing.T) {
 					got[p.at("Name")] = p.at("Value", "Fn::GetAtt", 1)
 				}
 			}
-			want := map[any]any{"/tradewind/test/platform/pool-keys": "Keys", "/tradewind/test/platform/pool-keys-url": "Url"}
+			want := map[any]any{
+				"/tradewind/test/platform/pool-keys": "Keys", "/tradewind/test/platform/pool-keys-id": "Id", "/tradewind/test/platform/pool-keys-url": "Url",
+			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Error(diff)
 			}
@@ -993,7 +1169,7 @@ func TestArchive(t *testing.T) {
 	for _, tpl := range onAWS() {
 		for _, q := range tpl.of("AWS::SQS::Queue") {
 			kept := time.Duration(q.at("MessageRetentionPeriod").(float64)) * time.Second
-			if strings.HasSuffix(q.at("QueueName").(string), "-dlq") {
+			if strings.HasSuffix(q.queue(), "-dlq") {
 				dead = max(dead, kept)
 			} else {
 				queued = max(queued, kept)

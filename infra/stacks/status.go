@@ -12,10 +12,14 @@ import (
 
 	"tradewind/infra/param"
 	"tradewind/infra/service"
+	"tradewind/shared/metrics"
 )
 
-// statusHost is the status service's own name; it watches itself too.
-const statusHost = "status-service"
+// The status service's own names. It watches itself too.
+const (
+	statusName = "status"
+	statusHost = "status-service"
+)
 
 // statusService watches all services, which the configuration knows by then. It is the
 // only one that may change their health in the registry, and the only one that answers
@@ -25,6 +29,7 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 	for _, host := range watched {
 		watch(stack, c, host)
 	}
+	watchGateway(stack, c)
 	services := jsii.String(strings.Join(watched, ","))
 	return service.Props{
 		Base:    "/health",
@@ -33,11 +38,9 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 		Routes:  []service.Route{service.Public("GET", "")},
 		API:     service.Function{Env: map[string]*string{"SERVICES": services}},
 		Consumer: service.Function{
-			Env: map[string]*string{
-				"SERVICES":     services,
-				"NAMESPACE_ID": param.Read(stack, c.Stage, param.NamespaceID),
-			},
-			Allow: setHealth(stack),
+			Env:    map[string]*string{"SERVICES": services},
+			Params: map[string]string{"NAMESPACE_ID": param.NamespaceID},
+			Allow:  setHealth(stack, c.Stage),
 			// Each event has the whole registry looked through.
 			Timeout: 30 * time.Second,
 		},
@@ -53,11 +56,10 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 	}
 }
 
-// setHealth lets a function set the health of registered instances. These actions know
-// no resources, and the last two one condition, the service's ARN. That is made of an id
-// which is not known before the service is deployed, so another stage in the same
-// account is not told apart: by its namespace the function does that itself.
-func setHealth(stack awscdk.Stack) []awsiam.PolicyStatement {
+// setHealth lets a function set the health of this stage's registered instances. The
+// services' ids are not known beforehand, so the tag of their stacks tells those of
+// another stage in the account apart. Listing knows no resources.
+func setHealth(stack awscdk.Stack, stage string) []awsiam.PolicyStatement {
 	registered := stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("servicediscovery"), Resource: jsii.String("service"), ResourceName: jsii.String("*"),
 	})
@@ -65,35 +67,48 @@ func setHealth(stack awscdk.Stack) []awsiam.PolicyStatement {
 		service.Allow("servicediscovery:ListServices", "*"),
 		awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:    jsii.Strings("servicediscovery:ListInstances", "servicediscovery:UpdateInstanceCustomHealthStatus"),
-			Resources:  jsii.Strings("*"),
-			Conditions: &map[string]interface{}{"StringLike": map[string]*string{"servicediscovery:ServiceArn": registered}},
+			Resources:  &[]*string{registered},
+			Conditions: &map[string]interface{}{"StringEquals": map[string]*string{"aws:ResourceTag/stage": jsii.String(stage)}},
 		}),
 	}
 }
 
-// watch tells the stage's alarm topic when a service is degraded, and also when nothing
-// is heard of it: a prober that stands still must not pass for a platform that is well.
-// Its metrics and the alarm cost some 70 cents a service and month.
+// watch raises an alarm when a service is degraded, and also when nothing is heard of
+// it: a prober that stands still must not pass for a platform that is well. Its metrics
+// and the alarm cost some 70 cents a service and month.
 func watch(stack awscdk.Stack, c Config, host string) {
 	name := strings.TrimSuffix(host, "-service")
-	topic := &[]interface{}{param.Read(stack, c.Stage, param.AlarmTopicArn)}
-	awscloudwatch.NewCfnAlarm(stack, jsii.String("Watch"+strings.ToUpper(name[:1])+name[1:]), &awscloudwatch.CfnAlarmProps{
-		AlarmDescription: jsii.String("The " + host + " does not work, or nobody knows"),
-		// As the prober writes it, see functions/status/internal/prober.
-		Namespace:  jsii.String("Tradewind"),
-		MetricName: jsii.String("ServiceHealthy"),
-		Dimensions: &[]*awscloudwatch.CfnAlarm_DimensionProperty{
-			{Name: jsii.String("service"), Value: jsii.String("status")},
-			{Name: jsii.String("target"), Value: jsii.String(host)},
-		},
-		Statistic:          jsii.String("Minimum"),
-		ComparisonOperator: jsii.String("LessThanThreshold"),
-		Threshold:          jsii.Number(1),
-		// Three of the prober's rounds: one that is late is no alarm.
-		Period:            jsii.Number(180),
-		EvaluationPeriods: jsii.Number(1),
-		TreatMissingData:  jsii.String("breaching"),
-		AlarmActions:      topic,
-		OkActions:         topic,
-	})
+	var dimensions []*awscloudwatch.CfnAlarm_DimensionProperty
+	for _, d := range append(metrics.Base(c.Stage, statusName), metrics.Target(host)) {
+		dimensions = append(dimensions, &awscloudwatch.CfnAlarm_DimensionProperty{Name: jsii.String(d.Name), Value: jsii.String(d.Value)})
+	}
+	service.Alarm(stack, c.Stage, "Watch"+strings.ToUpper(name[:1])+name[1:],
+		host+" is degraded, or was not probed for three minutes",
+		"GET /health of the API tells which, since when, and what its last probe said",
+		&awscloudwatch.CfnAlarmProps{
+			Namespace:          jsii.String(metrics.Namespace),
+			MetricName:         jsii.String(metrics.ServiceHealthy),
+			Dimensions:         &dimensions,
+			Statistic:          jsii.String("Minimum"),
+			ComparisonOperator: jsii.String("LessThanThreshold"),
+			Threshold:          jsii.Number(1),
+			// Three of the prober's rounds: one that is late is no alarm.
+			Period:           jsii.Number(180),
+			TreatMissingData: jsii.String("breaching"),
+		})
+}
+
+// watchGateway raises an alarm when clients get 5xx. The prober goes past the gateway, and
+// no service sees a request that the gateway could not pass on to it.
+func watchGateway(stack awscdk.Stack, c Config) {
+	service.Alarm(stack, c.Stage, "WatchGateway",
+		"Clients of the API get 5xx",
+		"The access log /aws/vendedlogs/tradewind-"+c.Stage+"-gateway names the routes, and as integrationError why the gateway reached no function",
+		service.Often(&awscloudwatch.CfnAlarmProps{
+			Namespace:  jsii.String("AWS/ApiGateway"),
+			MetricName: jsii.String("5xx"),
+			Dimensions: &[]*awscloudwatch.CfnAlarm_DimensionProperty{{Name: jsii.String("ApiId"), Value: param.Read(stack, c.Stage, param.APIID)}},
+			Statistic:  jsii.String("Sum"),
+			Threshold:  jsii.Number(1),
+		}))
 }

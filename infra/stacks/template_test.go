@@ -140,6 +140,9 @@ type resource struct {
 	Properties     map[string]any
 	DependsOn      []string
 	DeletionPolicy string
+
+	UpdateReplacePolicy string
+	UpdatePolicy        map[string]any
 }
 
 // of walks the resources of a type, in the order of their logical ids.
@@ -208,13 +211,27 @@ func functions(all map[string]template) []function {
 	return found
 }
 
-// grants lists what a function's role may do, each as "action on resource".
+// behind is the logical id of the function that a reference to an alias leads to.
+func (t template) behind(alias any) string {
+	found := t.Resources[ref(alias)]
+	if found.Type != "AWS::Lambda::Alias" {
+		return ""
+	}
+	return ref(found.at("FunctionName"))
+}
+
+// grants lists what a function's role may do, each as "action on resource". What it is
+// denied begins with "not ".
 func (f function) grants(t template) []string {
 	var list []string
 	for _, statement := range f.statements(t) {
+		denied := ""
+		if statement["Effect"] == "Deny" {
+			denied = "not "
+		}
 		for _, action := range oneOrMany(statement["Action"]) {
 			for _, res := range oneOrMany(statement["Resource"]) {
-				list = append(list, fmt.Sprint(action, " on ", t.describe(res)))
+				list = append(list, fmt.Sprint(denied, action, " on ", t.describe(res)))
 			}
 		}
 	}
@@ -253,8 +270,8 @@ func (t template) describe(v any) string {
 		}
 		id := ref(v)
 		if r, ok := t.Resources[id]; ok {
-			if name, ok := r.at("QueueName").(string); ok {
-				return strings.TrimPrefix(name, "tradewind-"+stage+"-")
+			if r.Type == "AWS::SQS::Queue" {
+				return strings.TrimPrefix(r.queue(), "tradewind-"+stage+"-")
 			}
 			short := r.Type[strings.LastIndex(r.Type, ":")+1:]
 			if att, ok := v["Fn::GetAtt"].([]any); ok && att[1] == "StreamArn" {
@@ -268,6 +285,41 @@ func (t template) describe(v any) string {
 		return "{" + id + "}"
 	}
 	return fmt.Sprint(v)
+}
+
+// queue is the name of a queue without the part that its stack's id decides.
+func (r resource) queue() string { return r.at("QueueName", "Fn::Join", 1, 0).(string) }
+
+// expand is a value of a template as CloudFormation would make it, where lookup knows
+// what is referred to: parameters by their key, and the rest as "<logical id>" or
+// "<logical id>.<attribute>".
+func (t template) expand(v any, lookup func(name string) string) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case map[string]any:
+		if list, ok := v["Fn::Select"].([]any); ok {
+			split := list[1].(map[string]any)["Fn::Split"].([]any)
+			return strings.Split(t.expand(split[1], lookup), split[0].(string))[int(list[0].(float64))]
+		}
+		if join, ok := v["Fn::Join"].([]any); ok {
+			var parts []string
+			for _, part := range join[1].([]any) {
+				parts = append(parts, t.expand(part, lookup))
+			}
+			return strings.Join(parts, join[0].(string))
+		}
+		if attribute, ok := v["Fn::GetAtt"].([]any); ok {
+			return lookup(attribute[0].(string) + "." + attribute[1].(string))
+		}
+		if id, ok := v["Ref"].(string); ok {
+			if p, ok := t.Parameters[id]; ok {
+				id = strings.TrimPrefix(p.Default, "/tradewind/"+stage+"/")
+			}
+			return lookup(id)
+		}
+	}
+	panic(fmt.Sprint("no such function is known: ", v))
 }
 
 func oneOrMany(v any) []any {

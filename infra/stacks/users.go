@@ -12,7 +12,7 @@ import (
 // usersService is the only one that may touch the user pool.
 func usersService(stack awscdk.Stack, c Config) service.Props {
 	pool := param.Read(stack, c.Stage, param.UserPoolID)
-	env := map[string]*string{"USER_POOL_ID": pool}
+	env := map[string]*string{}
 	if c.Settings.SignIn.VerifyEmail {
 		env["EMAIL_VERIFICATION"] = jsii.String("code")
 	}
@@ -27,7 +27,8 @@ func usersService(stack awscdk.Stack, c Config) service.Props {
 			service.SignedIn("DELETE", "/{id}"),
 		},
 		API: service.Function{
-			Env: env,
+			Env:    env,
+			Params: map[string]string{"USER_POOL_ID": param.UserPoolID},
 			Allow: []awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 					Actions: jsii.Strings(

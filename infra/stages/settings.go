@@ -30,6 +30,13 @@ type Settings struct {
 	Alarms       Alarms `yaml:"alarms"`
 	Budget       Budget `yaml:"budget"`
 
+	// Concurrency is how many batches of messages each consumer works on at a time. More
+	// waits in its queue.
+	Concurrency int `yaml:"concurrency" min:"2" max:"1000"`
+	// CursorKey is the number of the key that signs the cursors of lists. The next number
+	// is the next key.
+	CursorKey int `yaml:"cursorKey" min:"1" max:"1000"`
+
 	// Canary is how a new version of a service gets its traffic: none, all at once, or
 	// one of CodeDeploy's ways for Lambda.
 	Canary     string     `yaml:"canary" is:"canary"`
@@ -142,10 +149,11 @@ type Protection struct {
 // Defaults are the settings of a file that says nothing but what it must.
 func Defaults() Settings {
 	return Settings{
-		Discovery:  "loadbalancer",
-		Throttle:   Throttle{Rate: 1000, Burst: 2000},
-		SignIn:     SignIn{Flow: "password", PasswordLength: 8, AccessMinutes: 60, RefreshDays: 30},
-		Logs:       Logs{Days: 30},
+		Discovery:   "loadbalancer",
+		Throttle:    Throttle{Rate: 1000, Burst: 2000},
+		SignIn:      SignIn{Flow: "password", PasswordLength: 8, AccessMinutes: 60, RefreshDays: 30},
+		Logs:        Logs{Days: 30},
+		Concurrency: 10, CursorKey: 1,
 		Canary:     "none",
 		Protection: Protection{Data: true},
 	}

@@ -150,7 +150,7 @@ type counts struct {
 }
 
 func newCounts(meter *metrics.Meter, service string) *counts {
-	g := meter.Group(metrics.Dimension{Name: "target", Value: service})
+	g := meter.Group(metrics.Target(service))
 	return &counts{
 		calls: g.Counter("Calls"), tries: g.Counter("CallTries"), retries: g.Counter("CallRetries"),
 		overBudget: g.Counter("CallRetriesOverBudget"),

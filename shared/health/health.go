@@ -29,7 +29,7 @@ const (
 )
 
 const (
-	// checkTimeout bounds all checks of one answer; a balancer waits 5 s.
+	// checkTimeout bounds all checks of one answer; the prober waits 5 s.
 	checkTimeout = 2 * time.Second
 	// freshness is how long an answer is given again.
 	freshness = 2 * time.Second

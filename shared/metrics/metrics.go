@@ -25,8 +25,23 @@ import (
 // Namespace is where the platform's metrics are found in CloudWatch.
 const Namespace = "Tradewind"
 
+// ServiceHealthy is the metric of the prober for each service: 1, or 0 while the
+// service is degraded. The service is its [Target].
+const ServiceHealthy = "ServiceHealthy"
+
 // Dimension is a property by which metrics are told apart.
 type Dimension struct{ Name, Value string }
+
+// Base returns the dimensions of all metrics of a service. The stage is one of them
+// because stages may share an account. Alarms must ask for exactly the dimensions that
+// a metric is written with: they take them from here and from [Target].
+func Base(stage, service string) []Dimension {
+	return []Dimension{{"stage", stage}, {"service", service}}
+}
+
+// Target returns the dimension of metrics about another service: the one that is
+// called or probed, by its name in discovery.
+func Target(name string) Dimension { return Dimension{"target", name} }
 
 // Meter holds the metrics of a process.
 type Meter struct {
@@ -38,10 +53,10 @@ type Meter struct {
 	line   []byte // kept for the next flush
 }
 
-// New returns a meter that writes to out. SERVICE_NAME from getenv is a dimension of
-// all its metrics.
+// New returns a meter that writes to out. All its metrics have the dimensions [Base],
+// with STAGE and SERVICE_NAME from getenv.
 func New(out io.Writer, getenv func(string) string) *Meter {
-	return &Meter{out: out, base: []Dimension{{"service", getenv("SERVICE_NAME")}}}
+	return &Meter{out: out, base: Base(getenv("STAGE"), getenv("SERVICE_NAME"))}
 }
 
 // Group returns a new group of metrics with the same dimensions. They are written in
@@ -54,9 +69,11 @@ func (m *Meter) Group(dimensions ...Dimension) *Group {
 	return g
 }
 
-// Flush writes a line for each group of which something was counted since the last
-// time, with all its counters, and starts them again from zero. What a writer
-// refuses is lost: a function does not fail for its metrics.
+// Flush writes a line for each group in which something was counted since the last
+// time, with the metrics that were, and starts them again from zero. CloudWatch bills
+// a metric for each hour in which it gets a value, so a counter that nothing was added
+// to is left out. A line that the writer refuses is lost: a function does not fail for
+// its metrics.
 func (m *Meter) Flush() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -64,8 +81,9 @@ func (m *Meter) Flush() {
 		if !g.touched.Swap(false) {
 			continue
 		}
-		m.line = g.append(m.line[:0], time.Now())
-		_, _ = m.out.Write(m.line)
+		if m.line = g.append(m.line[:0], time.Now()); len(m.line) > 0 {
+			_, _ = m.out.Write(m.line)
+		}
 	}
 }
 
@@ -79,11 +97,11 @@ type Group struct {
 	timers   []*Timer
 }
 
-// touch marks the group once one of its metrics has changed. Flush takes the mark away
-// before it reads them, so whoever still finds it need not set it again.
-func (g *Group) touch() {
-	if !g.touched.Load() {
-		g.touched.Store(true)
+// touch marks a group or a counter that has changed. Flush takes the mark away before
+// it reads the values, so a mark that is still there need not be set again.
+func touch(mark *atomic.Bool) {
+	if !mark.Load() {
+		mark.Store(true)
 	}
 }
 
@@ -107,16 +125,19 @@ func (g *Group) Timer(name string) *Timer {
 
 // Counter counts.
 type Counter struct {
-	group *Group
-	name  string
-	n     atomic.Int64
+	group   *Group
+	name    string
+	n       atomic.Int64
+	touched atomic.Bool
+	written bool // in the line that is being made; the group's mutex guards it
 }
 
-// Add adds n to what is counted. Adding nothing says that the group was there to
-// count, so that its zeros are written too.
+// Add adds n to what is counted. Adding 0 has the counter written as 0, where it would
+// be left out.
 func (c *Counter) Add(n int) {
 	c.n.Add(int64(n))
-	c.group.touch()
+	touch(&c.touched)
+	touch(&c.group.touched)
 }
 
 // maxValues is how many values the format allows a metric in one line.
@@ -153,10 +174,11 @@ func (t *Timer) Observe(d time.Duration) {
 		t.kept++
 	}
 	t.seen++
-	t.group.touch()
+	touch(&t.group.touched)
 }
 
-// append appends the group's line to b.
+// append appends the group's line to b, which is empty. It appends nothing if an Add
+// that runs beside it has marked the group and its counter is already written.
 func (g *Group) append(b []byte, now time.Time) []byte {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -168,8 +190,10 @@ func (g *Group) append(b []byte, now time.Time) []byte {
 	b = append(b, `]],"Metrics":[`...)
 	n := 0
 	for _, c := range g.counters {
-		b = append(quote(append(comma(b, n), `{"Name":`...), c.name), `,"Unit":"Count"}`...)
-		n++
+		if c.written = c.touched.Swap(false); c.written {
+			b = append(quote(append(comma(b, n), `{"Name":`...), c.name), `,"Unit":"Count"}`...)
+			n++
+		}
 	}
 	for _, t := range g.timers {
 		if t.kept == 0 {
@@ -178,12 +202,17 @@ func (g *Group) append(b []byte, now time.Time) []byte {
 		b = append(quote(append(comma(b, n), `{"Name":`...), t.name), `,"Unit":"Milliseconds"}`...)
 		n++
 	}
+	if n == 0 {
+		return b[:0]
+	}
 	b = append(b, `]}]}`...)
 	for _, d := range g.dimensions {
 		b = quote(append(quote(append(b, ','), d.Name), ':'), d.Value)
 	}
 	for _, c := range g.counters {
-		b = strconv.AppendInt(append(quote(append(b, ','), c.name), ':'), c.n.Swap(0), 10)
+		if c.written {
+			b = strconv.AppendInt(append(quote(append(b, ','), c.name), ':'), c.n.Swap(0), 10)
+		}
 	}
 	for _, t := range g.timers {
 		if t.kept > 0 {

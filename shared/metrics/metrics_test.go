@@ -18,14 +18,14 @@ import (
 )
 
 func getenv(name string) string {
-	return map[string]string{"SERVICE_NAME": "orders"}[name]
+	return map[string]string{"STAGE": "test", "SERVICE_NAME": "orders"}[name]
 }
 
 func TestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		m := metrics.New(&out, getenv)
-		g := m.Group(metrics.Dimension{Name: "target", Value: "catalog-service"})
+		g := m.Group(metrics.Target("catalog-service"))
 		calls, failures, took := g.Counter("Calls"), g.Counter("Failures"), g.Timer("Took")
 		other := m.Group().Counter("Other")
 		calls.Add(2)
@@ -45,12 +45,12 @@ func TestLine(t *testing.T) {
 			"_aws": map[string]any{
 				"Timestamp": float64(time.Now().UnixMilli()),
 				"CloudWatchMetrics": []any{map[string]any{
-					"Namespace": "Tradewind", "Dimensions": []any{[]any{"service", "target"}},
-					"Metrics": []any{name("Calls", "Count"), name("Failures", "Count"), name("Took", "Milliseconds")},
+					"Namespace": "Tradewind", "Dimensions": []any{[]any{"stage", "service", "target"}},
+					"Metrics": []any{name("Calls", "Count"), name("Took", "Milliseconds")},
 				}},
 			},
-			"service": "orders", "target": "catalog-service",
-			"Calls": 3.0, "Failures": 0.0, "Took": []any{1.5, 1000.0},
+			"stage": "test", "service": "orders", "target": "catalog-service",
+			"Calls": 3.0, "Took": []any{1.5, 1000.0},
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("line (-want +got):\n%s", diff)
@@ -63,13 +63,14 @@ func TestLine(t *testing.T) {
 		}
 		other.Add(0)
 		m.Flush()
-		if !strings.Contains(out.String(), `"Dimensions":[["service"]]`) || !strings.Contains(out.String(), `"Other":0`) {
+		if !strings.Contains(out.String(), `"Dimensions":[["stage","service"]]`) || !strings.Contains(out.String(), `"Other":0`) {
 			t.Errorf("got %s, want a zero", &out)
 		}
 		failures.Add(1)
 		out.Reset()
 		m.Flush()
-		if !strings.Contains(out.String(), `"Calls":0,"Failures":1}`) || strings.Contains(out.String(), "Took") {
+		if !strings.Contains(out.String(), `"Metrics":[{"Name":"Failures","Unit":"Count"}]`) || !strings.Contains(out.String(), `,"Failures":1}`) ||
+			strings.Contains(out.String(), "Calls") || strings.Contains(out.String(), "Took") {
 			t.Errorf("got %s, want what came since the last line", &out)
 		}
 	})
@@ -118,10 +119,13 @@ func TestConcurrency(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		wg.Go(func() {
-			for range 1000 {
+			for i := range 1000 {
 				calls.Add(1)
-				took.Observe(time.Millisecond)
+				if i%10 == 0 {
+					m.Flush()
+				}
 			}
+			took.Observe(time.Millisecond)
 			m.Flush()
 		})
 	}
@@ -132,6 +136,9 @@ func TestConcurrency(t *testing.T) {
 		var got struct{ Calls int }
 		if err := json.Unmarshal(line, &got); err != nil {
 			t.Fatalf("%v in %s", err, line)
+		}
+		if bytes.Contains(line, []byte(`"Metrics":[]`)) {
+			t.Fatalf("a line without a metric: %s", line)
 		}
 		total += got.Calls
 	}
@@ -152,7 +159,7 @@ func TestWriterFails(*testing.T) {
 
 func BenchmarkCall(b *testing.B) {
 	m := metrics.New(io.Discard, getenv)
-	g := m.Group(metrics.Dimension{Name: "target", Value: "catalog-service"})
+	g := m.Group(metrics.Target("catalog-service"))
 	calls, took := g.Counter("Calls"), g.Timer("Took")
 	b.Run("count", func(b *testing.B) {
 		b.ReportAllocs()
@@ -174,7 +181,7 @@ func BenchmarkCall(b *testing.B) {
 func ExampleMeter() {
 	var log bytes.Buffer // os.Stdout in a function
 	m := metrics.New(&log, getenv)
-	calls := m.Group(metrics.Dimension{Name: "target", Value: "catalog-service"}).Counter("Calls")
+	calls := m.Group(metrics.Target("catalog-service")).Counter("Calls")
 
 	calls.Add(1) // where it happens
 	m.Flush()    // at the end of the invocation
@@ -182,5 +189,5 @@ func ExampleMeter() {
 	_, line, _ := strings.Cut(log.String(), `"CloudWatchMetrics":`)
 	fmt.Print(line)
 
-	// Output: [{"Namespace":"Tradewind","Dimensions":[["service","target"]],"Metrics":[{"Name":"Calls","Unit":"Count"}]}]},"service":"orders","target":"catalog-service","Calls":1}
+	// Output: [{"Namespace":"Tradewind","Dimensions":[["stage","service","target"]],"Metrics":[{"Name":"Calls","Unit":"Count"}]}]},"stage":"test","service":"orders","target":"catalog-service","Calls":1}
 }

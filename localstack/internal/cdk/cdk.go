@@ -44,14 +44,22 @@ func (t Tool) Bootstrap(ctx context.Context, log string) error {
 // Deploy deploys every stack of an app and returns their outputs, which it also
 // leaves in outputsFile.
 func (t Tool) Deploy(ctx context.Context, app, outputsFile, log string) (Outputs, error) {
-	// "direct" skips change sets: nobody reviews them here, and they take half the time.
-	err := t.run(ctx, log, "the deployment failed",
-		"deploy", "--all", "--app", app, "--require-approval", "never", "--method=direct",
-		"--concurrency", concurrency, "--outputs-file", outputsFile)
+	err := t.deploy(ctx, app, log, "--all", "--concurrency", concurrency, "--outputs-file", outputsFile)
 	if err != nil {
 		return nil, err
 	}
 	return ReadOutputs(outputsFile)
+}
+
+// DeployOne deploys one stack of an app, and none that it depends on.
+func (t Tool) DeployOne(ctx context.Context, app, stack, log string) error {
+	return t.deploy(ctx, app, log, "--exclusively", stack)
+}
+
+func (t Tool) deploy(ctx context.Context, app, log string, args ...string) error {
+	// "direct" skips change sets: nobody reviews them here, and they take half the time.
+	return t.run(ctx, log, "the deployment failed",
+		append([]string{"deploy", "--app", app, "--require-approval", "never", "--method=direct"}, args...)...)
 }
 
 // ReadOutputs reads what a deployment left.

@@ -54,6 +54,21 @@ func TestBootstrap(t *testing.T) {
 	}
 }
 
+func TestDeployOne(t *testing.T) {
+	tool := project(t, `echo "$@"`)
+	log := filepath.Join(tool.Root, "log")
+	if err := tool.DeployOne(t.Context(), "cdk.out/local", "tradewind-local-orders", log); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "--exclusively tradewind-local-orders") || strings.Contains(string(text), "--all") {
+		t.Errorf("ran %s", text)
+	}
+}
+
 func TestDeployReturnsTheOutputs(t *testing.T) {
 	tool := project(t, `while [ "$1" != --outputs-file ]; do shift; done; echo '{"tradewind-local-orders": {"TableName": "t"}}' > "$2"`)
 	got, err := tool.Deploy(t.Context(), "cdk.out/local", filepath.Join(tool.Root, "stacks.json"), filepath.Join(tool.Root, "log"))

@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -12,13 +13,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	dbtypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/aws-sdk-go-v2/service/lambda"
-	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"tradewind/events"
 	"tradewind/localstack/internal/fnproc"
 	"tradewind/localstack/internal/shop"
 	"tradewind/localstack/suites/integration/badbus"
+	"tradewind/localstack/suites/integration/redeploy"
 	"tradewind/localstack/suites/integration/tap"
 )
 
@@ -131,28 +131,21 @@ func reconciled(t *testing.T, o operator) {
 // publishesOn sends a service's relay to another bus, until the test's end.
 func (o operator) publishesOn(t *testing.T, service, url string) {
 	t.Helper()
-	const variable = "AWS_ENDPOINT_URL_EVENTBRIDGE"
-	client := lambda.NewFromConfig(o.aws)
-	name := aws.String(o.function(service, "relay"))
-	now, err := client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: name})
+	relay := redeploy.New(o.aws, o.function(service, "relay"))
+	now, err := relay.Live(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	set := func(ctx context.Context, variables map[string]string) {
 		t.Helper()
-		_, err := client.UpdateFunctionConfiguration(ctx, &lambda.UpdateFunctionConfigurationInput{
-			FunctionName: name, Environment: &types.Environment{Variables: variables},
-		})
-		if err != nil {
+		if err := relay.SetVariables(ctx, variables); err != nil {
 			t.Fatal(err)
 		}
 	}
-	elsewhere := map[string]string{variable: url}
-	for name, value := range now.Environment.Variables {
-		elsewhere[name] = value
-	}
+	elsewhere := maps.Clone(now.Variables)
+	elsewhere["AWS_ENDPOINT_URL_EVENTBRIDGE"] = url
 	set(t.Context(), elsewhere)
-	t.Cleanup(func() { set(context.WithoutCancel(t.Context()), now.Environment.Variables) })
+	t.Cleanup(func() { set(context.WithoutCancel(t.Context()), now.Variables) })
 }
 
 // outbox are the ids of the events that were stored since a moment.

@@ -10,6 +10,7 @@ import (
 	"tradewind/localstack/internal/audit"
 	"tradewind/localstack/internal/endpoint"
 	"tradewind/localstack/internal/fnproc"
+	"tradewind/localstack/internal/process"
 )
 
 // atOnce is how many tests run at a time, for an endpoint by its name. The default, one
@@ -18,6 +19,7 @@ import (
 var atOnce = map[string]string{endpoint.LocalStack: "4"}
 
 func TestMain(m *testing.M) {
+	process.Main() // deployments are its children
 	flag.Parse()
 	if err := flag.Set("test.parallel", cmp.Or(atOnce[whoAnswers()], "8")); err != nil {
 		panic(err)

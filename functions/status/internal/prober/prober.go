@@ -34,9 +34,9 @@ type Prober struct {
 	log     *slog.Logger
 }
 
-// gauge is what is measured of a service. The stacks' alarms know both names.
+// gauge is what is measured of a service. The service's alarm is on the first.
 type gauge struct {
-	healthy *metrics.Counter // 1, or 0 while the service is degraded
+	healthy *metrics.Counter
 	latency *metrics.Timer
 }
 
@@ -44,8 +44,8 @@ type gauge struct {
 func New(m *status.Monitor, ask func(context.Context, string) *readiness.Fault, meter *metrics.Meter, log *slog.Logger) *Prober {
 	p := &Prober{m, ask, meter, map[string]gauge{}, log}
 	for _, name := range m.Names() {
-		g := meter.Group(metrics.Dimension{Name: "target", Value: name})
-		p.gauges[name] = gauge{g.Counter("ServiceHealthy"), g.Timer("ProbeLatency")}
+		g := meter.Group(metrics.Target(name))
+		p.gauges[name] = gauge{g.Counter(metrics.ServiceHealthy), g.Timer("ProbeLatency")}
 	}
 	return p
 }

@@ -13,6 +13,8 @@ package poolkeys
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -25,6 +27,8 @@ const (
 	// four thousand bytes in all. The pool's two keys have nine hundred.
 	maxKeys = 2500
 
+	idBytes = 6 // of the keys' hash: enough for keys that change once a year
+
 	tries = 5
 	pause = time.Second // before the second try; each one after doubles it
 )
@@ -36,7 +40,7 @@ type Pool interface {
 }
 
 // Resource returns the handler. It asks the pool that the property UserPoolId names, and
-// answers with the attributes Keys and Url.
+// answers with the attributes Keys, Url, and Id, which changes when the keys do.
 func Resource(pool func(id string) Pool) cfn.CustomResourceFunction {
 	return func(ctx context.Context, ev cfn.Event) (string, map[string]any, error) {
 		poolID, _ := ev.ResourceProperties["UserPoolId"].(string)
@@ -55,7 +59,8 @@ func Resource(pool func(id string) Pool) cfn.CustomResourceFunction {
 		if len(keys) > maxKeys {
 			return physicalID, nil, fmt.Errorf("the keys of user pool %s have %d bytes, and functions have room for %d among their variables", poolID, len(keys), maxKeys)
 		}
-		return physicalID, map[string]any{"Keys": keys, "Url": url}, nil
+		sum := sha256.Sum256([]byte(keys))
+		return physicalID, map[string]any{"Keys": keys, "Url": url, "Id": hex.EncodeToString(sum[:idBytes])}, nil
 	}
 }
 

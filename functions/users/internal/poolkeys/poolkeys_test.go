@@ -79,7 +79,7 @@ func TestResource(t *testing.T) {
 					}
 					return
 				}
-				want := map[string]any{"Keys": test.keys, "Url": "https://pool.example"}
+				want := map[string]any{"Keys": test.keys, "Url": "https://pool.example", "Id": "9638d1191473"}
 				if diff := cmp.Diff(want, data); diff != "" || id != "keys-of-"+poolID || err != nil {
 					t.Errorf("%q, %v: %s", id, err, diff)
 				}

@@ -35,6 +35,7 @@ func New(cfg aws.Config, name string) Function {
 
 // Live is what callers of the function get.
 type Live struct {
+	Version   string
 	Variables map[string]string
 	Code      string // SHA-256 of the archive
 }
@@ -47,7 +48,7 @@ func (f Function) Live(ctx context.Context) (Live, error) {
 		return Live{}, fmt.Errorf("configuration of %s: %w", f.name, err)
 	}
 	out := found.Configuration
-	live := Live{Code: aws.ToString(out.CodeSha256), Variables: map[string]string{}}
+	live := Live{Version: aws.ToString(out.Version), Code: aws.ToString(out.CodeSha256), Variables: map[string]string{}}
 	if out.Environment != nil {
 		live.Variables = out.Environment.Variables
 	}
@@ -61,11 +62,16 @@ func (f Function) SetVariables(ctx context.Context, variables map[string]string)
 	if err != nil {
 		return err
 	}
-	_, err = f.client.UpdateAlias(ctx, &lambda.UpdateAliasInput{
-		FunctionName: aws.String(f.name), Name: aws.String(alias), FunctionVersion: aws.String(version.Number),
+	return f.MoveTo(ctx, version.Number)
+}
+
+// MoveTo has callers get a version that is published.
+func (f Function) MoveTo(ctx context.Context, version string) error {
+	_, err := f.client.UpdateAlias(ctx, &lambda.UpdateAliasInput{
+		FunctionName: aws.String(f.name), Name: aws.String(alias), FunctionVersion: aws.String(version),
 	})
 	if err != nil {
-		return fmt.Errorf("move the callers of %s to version %s: %w", f.name, version.Number, err)
+		return fmt.Errorf("move the callers of %s to version %s: %w", f.name, version, err)
 	}
 	return nil
 }

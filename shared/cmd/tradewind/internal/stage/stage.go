@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -107,19 +108,15 @@ func (s *Stage) Resource(service, part string) string { return s.Bus() + "-" + s
 // QueueURL returns the URL of a service's queue; the error for one that is not there
 // names those that are.
 func (s *Stage) QueueURL(ctx context.Context, service, part string) (string, error) {
-	name := s.Resource(service, part)
-	out, err := sqs.NewFromConfig(s.Config).GetQueueUrl(ctx, &sqs.GetQueueUrlInput{QueueName: &name})
-	if _, absent := errors.AsType[*types.QueueDoesNotExist](err); absent {
-		known, listErr := s.Queues(ctx)
-		if listErr != nil {
-			return "", listErr
-		}
-		return "", fmt.Errorf("stage %s has no queue %s; it has %s", s.Name, name, strings.Join(known, ", "))
-	}
+	urls, err := s.queues(ctx)
 	if err != nil {
-		return "", fmt.Errorf("find queue %s: %w", name, err)
+		return "", err
 	}
-	return aws.ToString(out.QueueUrl), nil
+	name := s.Resource(service, part)
+	if url, ok := urls[name]; ok {
+		return url, nil
+	}
+	return "", fmt.Errorf("stage %s has no queue %s; it has %s", s.Name, name, strings.Join(slices.Sorted(maps.Keys(urls)), ", "))
 }
 
 // QueueARN returns the ARN of a service's queue.
@@ -155,10 +152,20 @@ func (s *Stage) Services(ctx context.Context) ([]string, error) {
 	return services, nil
 }
 
-// Queues returns the names of the stage's queues.
+// Queues returns the names of the stage's queues, without what tells them from those of
+// an earlier stack.
 func (s *Stage) Queues(ctx context.Context) ([]string, error) {
+	urls, err := s.queues(ctx)
+	return slices.Sorted(maps.Keys(urls)), err
+}
+
+// suffix ends the name of every queue: a part of its stack's id.
+var suffix = regexp.MustCompile(`-[0-9a-f]{8}$`)
+
+// queues returns the URLs of the stage's queues by name, without the suffix.
+func (s *Stage) queues(ctx context.Context) (map[string]string, error) {
 	prefix := s.Bus() + "-"
-	var names []string
+	urls := map[string]string{}
 	pages := sqs.NewListQueuesPaginator(sqs.NewFromConfig(s.Config), &sqs.ListQueuesInput{
 		QueueNamePrefix: &prefix, MaxResults: aws.Int32(1000),
 	})
@@ -168,11 +175,10 @@ func (s *Stage) Queues(ctx context.Context) ([]string, error) {
 			return nil, fmt.Errorf("list the queues of stage %s: %w", s.Name, err)
 		}
 		for _, url := range page.QueueUrls {
-			names = append(names, url[strings.LastIndexByte(url, '/')+1:])
+			urls[suffix.ReplaceAllString(url[strings.LastIndexByte(url, '/')+1:], "")] = url
 		}
 	}
-	slices.Sort(names)
-	return names, nil
+	return urls, nil
 }
 
 // Table returns the name of a service's table, as its relay knows it.

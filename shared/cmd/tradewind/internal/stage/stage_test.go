@@ -1,10 +1,16 @@
 package stage
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
 func TestStages(t *testing.T) {
@@ -78,5 +84,38 @@ func TestNames(t *testing.T) {
 	s := Stage{Name: "dev"}
 	if got := s.Bus() + " " + s.Resource("orders", RelayDLQ); got != "tradewind-dev tradewind-dev-orders-relay-dlq" {
 		t.Error(got)
+	}
+}
+
+// TestQueues: the tools know a queue by its part of a service. Its name has an end that
+// is another one after its stack was deployed again.
+func TestQueues(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if target := r.Header.Get("X-Amz-Target"); target != "AmazonSQS.ListQueues" {
+			t.Errorf("asked for %s", target)
+		}
+		w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+		_, _ = io.WriteString(w, `{"QueueUrls": [
+			"http://sqs/1/tradewind-dev-orders-consumer-51af3dc0", "http://sqs/1/tradewind-dev-orders-consumer-dlq-51af3dc0",
+			"http://sqs/1/tradewind-dev-orders-relay-dlq-51af3dc0"]}`)
+	}))
+	defer server.Close()
+	s := &Stage{"dev", aws.Config{Region: "eu-central-1", BaseEndpoint: &server.URL, Credentials: fixed("test", "test", "")}}
+	for part, want := range map[string]string{
+		Consumer:    "http://sqs/1/tradewind-dev-orders-consumer-51af3dc0",
+		ConsumerDLQ: "http://sqs/1/tradewind-dev-orders-consumer-dlq-51af3dc0",
+	} {
+		if url, err := s.QueueURL(t.Context(), "orders", part); url != want || err != nil {
+			t.Errorf("%s: %s, %v", part, url, err)
+		}
+	}
+	if services, err := s.Services(t.Context()); !slices.Equal(services, []string{"orders"}) || err != nil {
+		t.Errorf("services %v, %v", services, err)
+	}
+	_, err := s.QueueURL(t.Context(), "users", RelayDLQ)
+	want := "stage dev has no queue tradewind-dev-users-relay-dlq; it has " +
+		"tradewind-dev-orders-consumer, tradewind-dev-orders-consumer-dlq, tradewind-dev-orders-relay-dlq"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
 	}
 }

@@ -72,6 +72,10 @@ func Fingerprint(scope constructs.Construct, stage, key string) *string {
 	switch key {
 	case PoolKeys:
 		return Read(scope, stage, PoolKeysID)
+	case AlbURL: // http://<host>
+		return part(Read(scope, stage, key), "/", 2)
+	case SubnetA, SubnetB: // subnet-<the subnet's number>
+		return part(Read(scope, stage, key), "-", 1)
 	case Issuer: // https://…/<the pool's id>
 		return part(Read(scope, stage, key), "/", 3)
 	case CursorKeyArn: // arn:aws:secretsmanager:<region>:<account>:secret:<name>

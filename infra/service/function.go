@@ -112,7 +112,7 @@ func (b *builder) callsServices(fn string, f Function) (Function, *awslambda.Fun
 	b.finding(&f)
 	f.Allow = append(f.Allow, b.networkInterfaces(fn)...)
 	network := b.network(fn)
-	f.config = append(f.config, b.param(param.SubnetA), b.param(param.SubnetB))
+	f.config = append(f.config, param.Fingerprint(b.scope, b.Stage, param.SubnetA), param.Fingerprint(b.scope, b.Stage, param.SubnetB))
 	for _, group := range *network.SecurityGroups {
 		f.config = append(f.config, group.SecurityGroupId())
 	}

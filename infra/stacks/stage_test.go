@@ -659,10 +659,7 @@ func TestAdminsNeedTOTP(t *testing.T) {
 		if ref(p.at("LambdaConfig", "PreTokenGenerationConfig", "LambdaArn")) != f.id {
 			t.Errorf("the pool calls %v", p.at("LambdaConfig"))
 		}
-		want := []string{
-			"cognito-idp:AdminGetUser on UserPool", "logs:CreateLogStream on LogGroup", "logs:PutLogEvents on LogGroup",
-			"xray:PutTelemetryRecords on *", "xray:PutTraceSegments on *",
-		}
+		want := []string{"cognito-idp:AdminGetUser on UserPool", "logs:CreateLogStream on LogGroup", "logs:PutLogEvents on LogGroup"}
 		if diff := cmp.Diff(want, f.grants(tpl)); diff != "" || f.at("Timeout") != 5.0 {
 			t.Errorf("%s, for %v s: %s", f, f.at("Timeout"), diff)
 		}

@@ -179,10 +179,11 @@ var values = map[string][2]string{
 		"http://internal-tradewind-longname-1234567890.ap-southeast-1.elb.amazonaws.com",
 		"http://internal-tradewind-longname-1234567891.ap-southeast-1.elb.amazonaws.com",
 	},
-	"network/dns-server":   {"127.0.0.1:10053", "127.0.0.1:10054"},
-	"network/namespace-id": {"ns-abcdefghijklmnop", "ns-abcdefghijklmnoq"},
-	"network/subnet-a":     {"subnet-0123456789abcdef0", "subnet-0123456789abcdef2"},
-	"network/subnet-b":     {"subnet-0123456789abcdef1", "subnet-0123456789abcdef3"},
+	"network/dns-server":                {"127.0.0.1:10053", "127.0.0.1:10054"},
+	"network/namespace-id":              {"ns-abcdefghijklmnop", "ns-abcdefghijklmnoq"},
+	"network/subnet-a":                  {"subnet-0123456789abcdef0", "subnet-0123456789abcdef2"},
+	"network/subnet-b":                  {"subnet-0123456789abcdef1", "subnet-0123456789abcdef3"},
+	"network/callers-security-group-id": {"sg-0123456789abcdef0", "sg-0123456789abcdef1"},
 
 	"platform/bus-name": {"tradewind-longname", "tradewind-shortname"},
 	"platform/cursor-key-arn": {

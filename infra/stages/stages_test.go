@@ -70,6 +70,7 @@ func TestFull(t *testing.T) {
 		SignIn:   SignIn{"srp", 12, true, true, 15, 30},
 		Logs:     Logs{90, true, true}, RouteMetrics: true,
 		Alarms: Alarms{Emails: []string{"on-call@example.com"}}, Budget: Budget{200, []string{"money@example.com"}},
+		Concurrency: 25, CursorKey: 2,
 		Canary: "Linear10PercentEvery1Minute", Protection: Protection{true, true},
 		PermissionsBoundary: "arn:aws:iam::111122223333:policy/bounds",
 	}
@@ -115,6 +116,8 @@ var bad = map[string][]string{
 	"alarms.topic":            {"alarms: {topic: alarms}", "alarms: {topic: 'arn:aws:sqs:eu-central-1:111122223333:alarms'}"},
 	"budget.monthly":          {"budget: {monthly: 0}", "budget: {monthly: 20.50}", "budget: {monthly: $20}"},
 	"budget.emails":           {"budget: {emails: []}", "budget: {emails: [me]}"},
+	"concurrency":             {"concurrency: 1", "concurrency: 1001", "concurrency: many"},
+	"cursorKey":               {"cursorKey: 0", "cursorKey: next"},
 	"canary":                  {"canary: blue-green", "canary: canary10percent5minutes", "canary: AllAtOnce"},
 	"protection.stacks":       {"protection: {stacks: 2}"},
 	"protection.data":         {"protection: {data: none}"},
@@ -180,7 +183,7 @@ prod.yaml:10: mail.from and mail.admin are missing: each is an e-mail address su
 prod.yaml:12: network.zones are two different zones, both by id or both by name
 prod.yaml:15: throttle.routes.POST /api/users needs rate and burst
 prod.yaml:16: alarm is not a key: did you mean alarms?
-prod.yaml:17: whatever is not a key: the keys here are production, account, region, payments, mail, discovery, network, domain, throttle, signIn, logs, routeMetrics, alarms, budget, canary, protection, permissionsBoundary`
+prod.yaml:17: whatever is not a key: the keys here are production, account, region, payments, mail, discovery, network, domain, throttle, signIn, logs, routeMetrics, alarms, budget, concurrency, cursorKey, canary, protection, permissionsBoundary`
 	var got []string
 	for line := range strings.Lines(err.Error()) {
 		if line = strings.TrimSpace(line); !strings.HasPrefix(line, "prod.yaml:1: ") {

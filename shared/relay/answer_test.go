@@ -169,6 +169,21 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
+// TestNoSequenceNumber: a failure without an identifier fails the batch whole, as recorded.
+// So that is the right answer where a record came without its number.
+func TestNoSequenceNumber(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		b := &bus{refuse: func(types.PutEventsRequestEntry) string { return "ThrottlingException" }}
+		payload := []byte(`{"Records":[{"eventName":"INSERT","dynamodb":{"NewImage":{"entity":{"S":"outbox"},"eventId":{"S":"evt_1"}}}}]}`)
+		answer, err := newRelay(b, &queue{}).Invoke(ctx, payload)
+		if want := `{"batchItemFailures":[{"itemIdentifier":""}]}`; err != nil || string(answer) != want {
+			t.Errorf("got %s, %v; want %s", answer, err, want)
+		}
+	})
+}
+
 // TestAnotherProcess: what is done does not come again, to whatever process. What the bus
 // took behind the event it throttled does.
 func TestAnotherProcess(t *testing.T) {

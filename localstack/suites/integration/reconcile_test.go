@@ -3,6 +3,7 @@ package integration
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -131,7 +132,12 @@ func reconciled(t *testing.T, o operator) {
 // publishesOn sends a service's relay to another bus, until the test's end.
 func (o operator) publishesOn(t *testing.T, service, url string) {
 	t.Helper()
-	const variable = "AWS_ENDPOINT_URL_EVENTBRIDGE"
+	o.relayHas(t, service, "AWS_ENDPOINT_URL_EVENTBRIDGE", url)
+}
+
+// relayHas gives a service's relay another value of a variable, until the test's end.
+func (o operator) relayHas(t *testing.T, service, variable, value string) {
+	t.Helper()
 	client := lambda.NewFromConfig(o.aws)
 	name := aws.String(o.function(service, "relay"))
 	now, err := client.GetFunctionConfiguration(t.Context(), &lambda.GetFunctionConfigurationInput{FunctionName: name})
@@ -147,11 +153,9 @@ func (o operator) publishesOn(t *testing.T, service, url string) {
 			t.Fatal(err)
 		}
 	}
-	elsewhere := map[string]string{variable: url}
-	for name, value := range now.Environment.Variables {
-		elsewhere[name] = value
-	}
-	set(t.Context(), elsewhere)
+	variables := maps.Clone(now.Environment.Variables)
+	variables[variable] = value
+	set(t.Context(), variables)
 	t.Cleanup(func() { set(context.WithoutCancel(t.Context()), now.Environment.Variables) })
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -213,6 +214,28 @@ func TestQuarantineRemembers(t *testing.T) {
 	wantFailures(t, c, payload)
 	if note := d.letters[m.body]; !note.FirstSeen.Equal(before) || note.Redrives != 2 {
 		t.Errorf("note %+v, want first seen %v and 2 redrives", note, before)
+	}
+}
+
+// TestComesAgain reads a batch in the form recorded on AWS on 2025-11-25: one message was
+// redriven before and comes for the last time, the other for the second time.
+func TestComesAgain(t *testing.T) {
+	payload, err := os.ReadFile("testdata/again.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, d, _ := quarantined()
+	consumer.On(c, func(context.Context, events.Metadata, shipped) error { return errors.New("defect") })
+	wantFailures(t, c, payload, "7d0f5f7a-3f0b-4b53-9d8e-2a6c10000002")
+	if len(d.bodies) != 1 {
+		t.Fatalf("in quarantine: %v", d.bodies)
+	}
+	want := quarantine.Note{
+		EventType: "parcel.shipped", EventID: "evt_1", Subject: "par_1", Cause: "internal: defect",
+		Attempts: 5, FirstSeen: time.Date(2026, 11, 11, 9, 30, 0, 500e6, time.UTC), Redrives: 1,
+	}
+	if diff := cmp.Diff(want, d.letters[d.bodies[0]]); diff != "" {
+		t.Errorf("note (-want +got):\n%s", diff)
 	}
 }
 

@@ -138,6 +138,16 @@ func TestOrder(t *testing.T) {
 	}
 }
 
+// TestSameEventTwice: an item that is put as it already is leaves no record in the stream
+// (recorded on AWS on 2025-10-08), so no event may be stored under the key of another.
+func TestSameEventTwice(t *testing.T) {
+	ev := shipped{ParcelID: "par_7"}
+	ops := newOutbox().Ops(t.Context(), pk, ev, ev)
+	if ops[0].Key == ops[1].Key || !ops[0].Absent || !ops[1].Absent {
+		t.Errorf("stored by %+v and %+v: each must create an item of its own", ops[0], ops[1])
+	}
+}
+
 func TestSize(t *testing.T) {
 	// What the envelope takes by itself.
 	envelope := len(stored(t.Context(), t, shipped{ParcelID: "par_7", Note: "x"})[0].Detail) - 1

@@ -43,6 +43,10 @@ type Entry struct {
 	// What became of it so far.
 	Attempts int
 	Refusal  string // the last, redacted; empty when there was none
+
+	// Where it stands in the stream, for a relay.
+	sequence string
+	index    int // in the batch
 }
 
 func (e Entry) size() int { return len(e.Source) + len(e.DetailType) + len(e.Detail) + 14 } // + time

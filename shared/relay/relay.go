@@ -5,9 +5,9 @@
 // the stream repeats until the bus has taken what the table holds.
 //
 // What callers can rely on: entries go out in the order of the stream. One that the
-// bus refuses for good goes whole into quarantine and holds nothing up. For one that
-// it may take later, because it throttles or is not there, the relay returns an
-// error, so that the batch comes again, for as long as the stream keeps it. So an
+// bus refuses for good goes whole into quarantine and holds nothing up. One that it may
+// take later, because it throttles or is not there, the relay reports as failed, and
+// Lambda sends it and all behind it again for as long as the stream keeps them. So an
 // event may be published twice and is never dropped.
 package relay
 
@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"tradewind/shared/quarantine"
@@ -42,9 +43,9 @@ type Relay struct {
 	log       *slog.Logger
 	publisher Publisher
 
-	// settled are the events that need no more work of a batch that failed, by id.
-	// It most often comes again to the same process, and a bus that throttles should
-	// not get again what it took. Nothing rests on it.
+	// settled are the events that need no more work and come again nevertheless, by
+	// id: they stand behind one that failed. They most often come to the same process,
+	// and a bus that throttles should not get again what it took. Nothing rests on it.
 	settled map[string]bool
 }
 
@@ -62,6 +63,7 @@ type streamEvent struct {
 		EventName string `json:"eventName"`
 		DynamoDB  struct {
 			Created  float64         `json:"ApproximateCreationDateTime"` // in seconds
+			Sequence string          `json:"SequenceNumber"`
 			NewImage map[string]attr `json:"NewImage"`
 		} `json:"dynamodb"`
 	} `json:"Records"`
@@ -71,23 +73,32 @@ type attr struct {
 	S string `json:"S"`
 }
 
-// Invoke publishes the outbox items of a stream event. What is left to do it reports
-// as a failure of the whole, never of a part: the local endpoint passes over partial
-// failures, and what they would spare the bus, the memory of what is settled
-// spares it too.
+type answer struct {
+	BatchItemFailures []failure `json:"batchItemFailures"`
+}
+
+type failure struct {
+	ItemIdentifier string `json:"itemIdentifier"` // a sequence number
+}
+
+// Invoke publishes the outbox items of a stream event. It reports the first one that is
+// left to do: Lambda takes all before it as done, and sends it and all behind it again
+// (https://docs.aws.amazon.com/lambda/latest/dg/services-ddb-batchfailurereporting.html).
 func (r *Relay) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var ev streamEvent
 	if err := json.Unmarshal(payload, &ev); err != nil {
 		return nil, fmt.Errorf("relay: the event is not of a DynamoDB stream: %w", err)
 	}
 	entries := ev.entries()
-	if err := r.relay(ctx, entries); err != nil {
-		return nil, err
-	}
-	for _, e := range entries {
+	done := r.relay(ctx, entries)
+	for _, e := range entries[:done] {
 		delete(r.settled, e.EventID)
 	}
-	return []byte(`{"batchItemFailures":[]}`), nil
+	result := answer{BatchItemFailures: []failure{}}
+	if done < len(entries) {
+		result.BatchItemFailures = []failure{{entries[done].sequence}}
+	}
+	return json.Marshal(result)
 }
 
 // entries returns the outbox items among the records. The mapping's filter passes
@@ -99,7 +110,10 @@ func (ev streamEvent) entries() []Entry {
 		if rec.EventName != "INSERT" || image["entity"].S != "outbox" {
 			continue
 		}
-		e := Entry{EventID: image["eventId"].S, Source: image["source"].S, DetailType: image["detailType"].S, Detail: image["detail"].S}
+		e := Entry{
+			EventID: image["eventId"].S, Source: image["source"].S, DetailType: image["detailType"].S, Detail: image["detail"].S,
+			sequence: rec.DynamoDB.Sequence, index: len(entries),
+		}
 		if s := rec.DynamoDB.Created; s > 0 {
 			e.Since = time.UnixMilli(int64(s * 1000))
 		}
@@ -108,9 +122,10 @@ func (ev streamEvent) entries() []Entry {
 	return entries
 }
 
-// relay publishes entries and parks what the bus will never take. That comes last:
-// a batch that comes again must not leave a copy of it each time.
-func (r *Relay) relay(ctx context.Context, entries []Entry) error {
+// relay publishes entries and parks what the bus will never take. It returns how many
+// of them, from the first on, are done. One that comes again is not parked: it would
+// leave a copy each time.
+func (r *Relay) relay(ctx context.Context, entries []Entry) int {
 	var left []Entry
 	for _, e := range entries {
 		if !r.settled[e.EventID] {
@@ -123,18 +138,27 @@ func (r *Relay) relay(ctx context.Context, entries []Entry) error {
 		publishing, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
 		defer cancel()
 	}
-	done := r.publisher.Publish(publishing, left)
-	r.settle(done.Taken...)
-	if n := len(done.Again); n > 0 {
-		return fmt.Errorf("relay: %d of %d events are not published so far: event %s: %s", n, len(entries), done.Again[0].EventID, done.Again[0].Refusal)
+	published := r.publisher.Publish(publishing, left)
+	r.settle(published.Taken...)
+	done := len(entries)
+	if again := published.Again; len(again) > 0 {
+		done = again[0].index
+		r.log.WarnContext(ctx, "events are not published so far", "events", len(again), "of", len(entries),
+			"eventId", again[0].EventID, "cause", again[0].Refusal)
 	}
-	for _, e := range done.Never {
+	slices.SortFunc(published.Never, func(a, b Entry) int { return a.index - b.index })
+	for _, e := range published.Never {
+		if e.index > done {
+			break
+		}
 		if err := r.park(ctx, e); err != nil {
-			return err
+			r.log.ErrorContext(ctx, "event is neither published nor parked", "eventId", e.EventID, "detailType", e.DetailType,
+				"cause", e.Refusal, "error", quarantine.Redact(err.Error()))
+			return e.index
 		}
 		r.settle(e)
 	}
-	return nil
+	return done
 }
 
 func (r *Relay) settle(entries ...Entry) {
@@ -163,14 +187,14 @@ func (r *Relay) park(ctx context.Context, e Entry) error {
 	}
 	body, err := json.Marshal(Parked{e.Source, e.DetailType, detail})
 	if err != nil {
-		return fmt.Errorf("relay: encode event %s: %w", e.EventID, err)
+		return fmt.Errorf("encode: %w", err)
 	}
 	note := quarantine.Note{
 		EventType: e.DetailType, EventID: e.EventID, Subject: subject(e.Detail),
 		Cause: e.Refusal, Attempts: e.Attempts, FirstSeen: e.Since,
 	}
 	if err := r.dead.Put(ctx, quarantine.Letter{Body: string(body), Note: note}); err != nil {
-		return fmt.Errorf("relay: event %s is neither published (%s) nor parked: %w", e.EventID, e.Refusal, err)
+		return err
 	}
 	r.log.ErrorContext(ctx, "event parked", "eventId", e.EventID, "detailType", e.DetailType, "cause", e.Refusal)
 	return nil

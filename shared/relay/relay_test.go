@@ -1,10 +1,12 @@
 package relay_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -146,7 +148,7 @@ func stream(t *testing.T, sizes ...int) (payload []byte, ids []string) {
 	t.Helper()
 	box := outbox.New("things", time.Now)
 	var records []map[string]any
-	for _, size := range sizes {
+	for i, size := range sizes {
 		op := box.Ops(t.Context(), "THING#1", fact{strings.Repeat("x", size)})[0]
 		image := map[string]any{}
 		for name, value := range op.Item {
@@ -162,7 +164,7 @@ func stream(t *testing.T, sizes ...int) (payload []byte, ids []string) {
 		ids = append(ids, image["eventId"].(map[string]string)["S"])
 		records = append(records, map[string]any{
 			"eventName": "INSERT", "dynamodb": map[string]any{
-				"NewImage": image, "SequenceNumber": "1", "ApproximateCreationDateTime": float64(time.Now().UnixMilli()) / 1000,
+				"NewImage": image, "SequenceNumber": sequence(i), "ApproximateCreationDateTime": float64(time.Now().UnixMilli()) / 1000,
 			},
 		})
 	}
@@ -173,14 +175,28 @@ func stream(t *testing.T, sizes ...int) (payload []byte, ids []string) {
 	return payload, ids
 }
 
+// sequence is the sequence number of the i-th record of what stream returns.
+func sequence(i int) string { return fmt.Sprintf("44215845000000000174504391%02d", i) }
+
 // sizes returns n times a small size.
 func sizes(n int) []int { return make([]int, n) }
 
 func mustInvoke(t *testing.T, r *relay.Relay, payload []byte) {
 	t.Helper()
-	answer, err := r.Invoke(t.Context(), payload)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	answer, err := r.Invoke(ctx, payload)
 	if err != nil || string(answer) != emptyAnswer {
 		t.Fatalf("got %s, %v; want %s", answer, err, emptyAnswer)
+	}
+}
+
+// mustFail wants the i-th record reported as the first that is not done.
+func mustFail(ctx context.Context, t *testing.T, r *relay.Relay, payload []byte, i int) {
+	t.Helper()
+	want := `{"batchItemFailures":[{"itemIdentifier":"` + sequence(i) + `"}]}`
+	if answer, err := r.Invoke(ctx, payload); err != nil || string(answer) != want {
+		t.Fatalf("got %s, %v; want %s", answer, err, want)
 	}
 }
 
@@ -355,10 +371,13 @@ func TestOutage(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 				defer cancel()
 				start, q := time.Now(), &queue{}
-				r := newRelay(b, q)
-				answer, err := r.Invoke(ctx, payload)
-				if err == nil || answer != nil || !strings.Contains(err.Error(), "12 of 12 events are not published") || !strings.Contains(err.Error(), ids[0]) {
-					t.Fatalf("got %s, %v; want an error that says how many and why", answer, err)
+				var lines bytes.Buffer
+				cfg := config(b, q)
+				cfg.Log = slog.New(slog.NewTextHandler(&lines, nil))
+				r := relay.New(cfg)
+				mustFail(ctx, t, r, payload, 0)
+				if want := `msg="events are not published so far" events=12 of=12 eventId=` + ids[0] + " cause="; !strings.Contains(lines.String(), want) {
+					t.Errorf("the log lacks %s:\n%s", want, lines.String())
 				}
 				if took := time.Since(start); took < 10*time.Second || took > 18*time.Second {
 					t.Errorf("gave up after %v, want most of 20 s", took)
@@ -374,15 +393,16 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestOutageInTheMiddle: what the bus took before it throttled it does not get again
-// from the same process, and what it never takes is parked once, after all others.
+// TestOutageInTheMiddle: what the bus took before and beside the event that it
+// throttles it does not get again from the same process. What it never takes is parked
+// once, whether it stands before that event or behind it.
 func TestOutageInTheMiddle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		payload, ids := stream(t, sizes(25)...)
 		throttled := true
 		b := &bus{refuse: func(e types.PutEventsRequestEntry) string {
 			switch id := idOf(*e.Detail); {
-			case id == ids[3]:
+			case id == ids[3], id == ids[20]:
 				return "MalformedDetail"
 			case id == ids[12] && throttled:
 				return "ThrottlingException"
@@ -391,28 +411,24 @@ func TestOutageInTheMiddle(t *testing.T) {
 		}}
 		q := &queue{}
 		r := newRelay(b, q)
-		for range 3 {
+		rest := from(t, payload, 12) // as Lambda sends it again
+		for _, payload := range [][]byte{payload, rest, rest} {
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
-			if answer, err := r.Invoke(ctx, payload); err == nil {
-				t.Fatalf("got %s, want an error", answer)
-			}
+			mustFail(ctx, t, r, payload, 12)
 			cancel()
 		}
-		if len(q.parked) > 0 {
-			t.Fatalf("parked %v before the others were published", q.ids())
-		}
 		throttled = false
-		mustInvoke(t, r, payload)
-		want := slices.Concat(ids[:3], ids[4:12], ids[13:], ids[12:13])
+		mustInvoke(t, r, rest)
+		want := slices.Concat(ids[:3], ids[4:12], ids[13:20], ids[21:], ids[12:13])
 		if diff := cmp.Diff(want, b.taken); diff != "" {
 			t.Errorf("published (-want +got):\n%s", diff)
 		}
-		if diff := cmp.Diff([]string{ids[3]}, q.ids()); diff != "" {
+		if diff := cmp.Diff([]string{ids[3], ids[20]}, q.ids()); diff != "" {
 			t.Errorf("parked (-want +got):\n%s", diff)
 		}
-		mustInvoke(t, r, payload) // the batch has succeeded: nothing is remembered of it
-		if len(b.taken) != 2*24 {
-			t.Errorf("published %d, want the whole batch once more", len(b.taken))
+		mustInvoke(t, r, rest) // nothing is remembered of what is done
+		if len(b.taken) != 23+12 {
+			t.Errorf("published %d, want the rest of the batch once more", len(b.taken))
 		}
 	})
 }
@@ -433,9 +449,7 @@ func TestOneEventFailsForEver(t *testing.T) {
 		written := time.Now()
 		for time.Since(written) < 14*time.Minute {
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
-			if _, err := r.Invoke(ctx, payload); err == nil {
-				t.Fatal("gave up too early")
-			}
+			mustFail(ctx, t, r, payload, 0)
 			cancel()
 		}
 		time.Sleep(time.Minute)
@@ -541,34 +555,34 @@ func (f busFunc) PutEvents(_ context.Context, in *eventbridge.PutEventsInput, _ 
 	return f(in), nil
 }
 
-// TestNowhereToPutIt must be an error: it is what makes the batch come again.
+// TestNowhereToPutIt: an event that is neither published nor parked is not done.
 func TestNowhereToPutIt(t *testing.T) {
-	payload, ids := stream(t, sizes(3)...)
+	payload, ids := stream(t, sizes(5)...)
 	b := &bus{refuse: func(e types.PutEventsRequestEntry) string {
-		if idOf(*e.Detail) == ids[1] {
+		if id := idOf(*e.Detail); id == ids[1] || id == ids[3] {
 			return "MalformedDetail"
 		}
 		return ""
 	}}
-	q := &queue{err: errors.New("queue is gone")}
-	answer, err := newRelay(b, q).Invoke(t.Context(), payload)
-	if err == nil || answer != nil {
-		t.Fatalf("got %s, %v; want an error", answer, err)
-	}
-	for _, part := range []string{ids[1], "MalformedDetail", "queue is gone"} {
-		if !strings.Contains(err.Error(), part) {
-			t.Errorf("error %q does not say %q", err, part)
+	q := &queue{err: errors.New("queue of ada@example.com is gone")}
+	var lines bytes.Buffer
+	cfg := config(b, q)
+	cfg.Log = slog.New(slog.NewTextHandler(&lines, nil))
+	mustFail(t.Context(), t, relay.New(cfg), payload, 1)
+	for _, part := range []string{"level=ERROR", ids[1], "MalformedDetail", "queue of … is gone"} {
+		if !strings.Contains(lines.String(), part) {
+			t.Errorf("the log does not say %q:\n%s", part, lines.String())
 		}
 	}
 
-	// The batch comes again when the queue is back: what was published is
-	// published once more, and nothing is lost.
+	// The rest comes again when the queue is back: what was published behind the event
+	// is published once more, and nothing is lost.
 	q.err = nil
-	mustInvoke(t, newRelay(b, q), payload)
-	if diff := cmp.Diff([]string{ids[0], ids[2], ids[0], ids[2]}, b.taken); diff != "" {
+	mustInvoke(t, newRelay(b, q), from(t, payload, 1))
+	if diff := cmp.Diff([]string{ids[0], ids[2], ids[4], ids[2], ids[4]}, b.taken); diff != "" {
 		t.Errorf("published (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{ids[1]}, q.ids()); diff != "" {
+	if diff := cmp.Diff([]string{ids[1], ids[3]}, q.ids()); diff != "" {
 		t.Errorf("parked (-want +got):\n%s", diff)
 	}
 }

@@ -58,27 +58,37 @@ func render(runs []seen) string {
 	b.WriteString("# How the local endpoints differ from AWS\n\n" +
 		"Made by `go run ./localstack/suites/differences` from what `make test-full` saw; do not edit. A green local test proves nothing of AWS where a cell\n" +
 		"is **bold**: those cases are injected in unit tests or asserted in templates. Each row is shown by the test\n" +
-		"`TestBehaviours/of/<name>` of `localstack/suites/differences`.\n\n| behaviour |")
+		"`TestBehaviours/of/<name>` of `localstack/suites/differences`, but for those with a dash: they are expensive to observe here.\n\n" +
+		"A date says that AWS was recorded doing so on that day: LocalStack's public repository (Apache-2.0) holds the answers that AWS gave to its\n" +
+		"tests. The function is the one that rests on it, and the test behind it holds the function to it, with an answer or an event as AWS sends it.\n\n| behaviour |")
 	rule := "|---|"
 	for _, r := range runs {
 		fmt.Fprintf(&b, " %s %s |", r.Endpoint, r.Version)
 		rule += "---|"
 	}
-	b.WriteString(" AWS documents | test |\n" + rule + "---|---|\n")
+	b.WriteString(" AWS | recorded | rests on it | name |\n" + rule + "---|---|---|---|\n")
 	for _, x := range behaviours {
 		fmt.Fprintf(&b, "| %s |", x.question)
 		for _, r := range runs {
 			outcome := r.Outcomes[x.id]
 			switch outcome {
 			case "":
-				outcome = "not seen"
+				outcome = "–"
 			case x.aws:
 			default:
 				outcome = "**" + outcome + "**"
 			}
 			fmt.Fprintf(&b, " %s |", outcome)
 		}
-		fmt.Fprintf(&b, " [%s](%s) | `%s` |\n", x.aws, x.source, x.id)
+		fmt.Fprintf(&b, " [%s](%s) | %s | %s | `%s` |\n", x.aws, x.source, x.recorded, x.rests(), x.id)
 	}
 	return b.String()
+}
+
+// rests names the function that rests on b, and the test that holds it to it.
+func (b behaviour) rests() string {
+	if b.line == "" {
+		return ""
+	}
+	return "`" + b.line + "`, `" + b.test + "`"
 }

@@ -131,6 +131,12 @@ func reconciled(t *testing.T, o operator) {
 // publishesOn sends a service's relay to another bus, until the test's end.
 func (o operator) publishesOn(t *testing.T, service, url string) {
 	t.Helper()
+	o.relayHas(t, service, "AWS_ENDPOINT_URL_EVENTBRIDGE", url)
+}
+
+// relayHas gives a service's relay another value of a variable, until the test's end.
+func (o operator) relayHas(t *testing.T, service, variable, value string) {
+	t.Helper()
 	relay := redeploy.New(o.aws, o.function(service, "relay"))
 	now, err := relay.Live(t.Context())
 	if err != nil {
@@ -142,9 +148,9 @@ func (o operator) publishesOn(t *testing.T, service, url string) {
 			t.Fatal(err)
 		}
 	}
-	elsewhere := maps.Clone(now.Variables)
-	elsewhere["AWS_ENDPOINT_URL_EVENTBRIDGE"] = url
-	set(t.Context(), elsewhere)
+	variables := maps.Clone(now.Variables)
+	variables[variable] = value
+	set(t.Context(), variables)
 	t.Cleanup(func() { set(context.WithoutCancel(t.Context()), now.Variables) })
 }
 

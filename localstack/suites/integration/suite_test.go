@@ -160,6 +160,7 @@ func TestPlatform(t *testing.T) {
 			{"a replay of the day changes nothing, and fills what is new", func(t *testing.T) { replayed(t, o, began, sales) }},
 			{"a replay reaches whom it names", func(t *testing.T) { reaches(t, o, began) }},
 			{"what a bus has lost is published again", func(t *testing.T) { reconciled(t, o) }},
+			{"an event that finds no place holds nothing up", func(t *testing.T) { undone(t, o) }},
 			{"poison is put away, mended and sent back", func(t *testing.T) { poison(t, o) }},
 		} {
 			t.Run(does.what, func(t *testing.T) {

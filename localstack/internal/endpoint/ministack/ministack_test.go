@@ -1,8 +1,11 @@
 package ministack_test
 
 import (
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"tradewind/localstack/internal/endpoint/ministack"
@@ -27,5 +30,21 @@ func TestItListensOnLoopbackAndKeepsToItsFolder(t *testing.T) {
 	}
 	if slices.Contains(cfg.Env, "AWS_PROFILE=production") {
 		t.Error("the user's profile is passed on")
+	}
+}
+
+// TestStreams runs the tests of streams.py. They need no more than a Python.
+func TestStreams(t *testing.T) {
+	// Go's cache of results knows what this process has read, not what Python has.
+	for _, file := range []string{"sitecustomize/streams.py", "sitecustomize/test_streams.py"} {
+		if _, err := os.ReadFile(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.CommandContext(t.Context(), "python3", "-B", "-m", "unittest", "-v", "test_streams.py")
+	cmd.Dir = "sitecustomize"
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "\nOK") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

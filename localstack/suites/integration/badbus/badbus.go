@@ -30,6 +30,7 @@ const (
 	Pass   Fate = iota
 	Lose        // answered for, and gone
 	Refuse      // throttled, and not passed on
+	Spoil       // refused for good, and not passed on
 )
 
 // Event is one that was put on the bus.
@@ -176,6 +177,9 @@ func (b *Bus) put(body []byte, ask func([]byte) (int, []byte, error)) (int, []by
 		case Refuse:
 			all.FailedEntryCount++
 			all.Entries = append(all.Entries, result{ErrorCode: "ThrottlingException", ErrorMessage: "Rate exceeded"})
+		case Spoil:
+			all.FailedEntryCount++
+			all.Entries = append(all.Entries, result{ErrorCode: "MalformedDetail", ErrorMessage: "Detail is malformed."})
 		default:
 			all.Entries = append(all.Entries, passed.Entries[0])
 			passed.Entries = passed.Entries[1:]

@@ -75,17 +75,17 @@ func TestFates(t *testing.T) {
 	answered := false
 	b := &badbus.Bus{
 		Fate: func(e badbus.Event) badbus.Fate {
-			return map[string]badbus.Fate{"id-b": badbus.Lose, "id-c": badbus.Refuse}[e.ID]
+			return map[string]badbus.Fate{"id-b": badbus.Lose, "id-c": badbus.Refuse, "id-f": badbus.Spoil}[e.ID]
 		},
-		Taken: func(called []badbus.Event) { answered = len(*taken) == 2 && len(called) == 5 && called[1].Type == "b" },
+		Taken: func(called []badbus.Event) { answered = len(*taken) == 2 && len(called) == 6 && called[1].Type == "b" },
 	}
 	client := open(t, b, url)
-	out := put(t, client, "a", "b", "c", "d", "e")
+	out := put(t, client, "a", "b", "c", "d", "e", "f")
 	var got []string
 	for _, e := range out.Entries {
 		got = append(got, aws.ToString(e.EventId)+aws.ToString(e.ErrorCode))
 	}
-	if diff := cmp.Diff([]string{"bus-0", "lost-1", "ThrottlingException", "bus-1", "MalformedDetail"}, got); diff != "" || out.FailedEntryCount != 2 {
+	if diff := cmp.Diff([]string{"bus-0", "lost-1", "ThrottlingException", "bus-1", "MalformedDetail", "MalformedDetail"}, got); diff != "" || out.FailedEntryCount != 3 {
 		t.Errorf("%d failed, answered (-want +got):\n%s", out.FailedEntryCount, diff)
 	}
 	if diff := cmp.Diff([]string{"a", "d"}, *taken); diff != "" || !answered {

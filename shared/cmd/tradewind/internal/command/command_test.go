@@ -42,7 +42,10 @@ func TestMoment(t *testing.T) {
 	}
 }
 
+// TestWindow: AWS refuses a replay that ends when it begins (recorded on 2025-03-12), so
+// such a window is refused too.
 func TestWindow(t *testing.T) {
+	now := Moment{time.Now().Add(-time.Hour).UTC()}
 	ago := func(d time.Duration) Moment { return Moment{time.Now().Add(-d).UTC()} }
 	tests := map[string]struct {
 		window WindowFlags
@@ -51,6 +54,7 @@ func TestWindow(t *testing.T) {
 		"from and to":  {WindowFlags{ago(2 * time.Hour), ago(time.Hour)}, ""},
 		"until now":    {WindowFlags{From: ago(time.Hour)}, ""},
 		"no beginning": {WindowFlags{To: ago(time.Hour)}, "--from is missing"},
+		"one moment":   {WindowFlags{now, now}, "is empty"},
 		"backwards":    {WindowFlags{ago(time.Hour), ago(2 * time.Hour)}, "is empty"},
 		"to come":      {WindowFlags{From: ago(-time.Hour)}, "is empty"},
 	}

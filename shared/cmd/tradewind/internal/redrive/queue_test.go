@@ -10,14 +10,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+	"github.com/aws/smithy-go"
 )
 
-// queue is an SQS queue in memory: what was received is invisible for a while.
+// queue is an SQS queue in memory: what was received is invisible for a while. As
+// recorded on AWS in 2024 and 2025 it gives at most ten messages at once, and a receipt
+// is good for deleting and hiding a message also when that is visible again.
 type queue struct {
 	mu       sync.Mutex
 	messages []*message
 	receipts int
 	undead   error // what DeleteMessage answers
+	unheld   error // what ChangeMessageVisibility answers
 }
 
 type message struct {
@@ -42,6 +46,10 @@ func (q *queue) SendMessage(_ context.Context, in *sqs.SendMessageInput, _ ...fu
 func (q *queue) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if in.MaxNumberOfMessages > 10 {
+		return nil, &smithy.GenericAPIError{Code: "InvalidParameterValue", Message: fmt.Sprintf(
+			"Value %d for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.", in.MaxNumberOfMessages)}
+	}
 	out := &sqs.ReceiveMessageOutput{}
 	for _, m := range q.messages {
 		if len(out.Messages) == int(in.MaxNumberOfMessages) || m.visible.After(time.Now()) {
@@ -76,6 +84,9 @@ func (q *queue) DeleteMessage(ctx context.Context, in *sqs.DeleteMessageInput, _
 func (q *queue) ChangeMessageVisibility(_ context.Context, in *sqs.ChangeMessageVisibilityInput, _ ...func(*sqs.Options)) (*sqs.ChangeMessageVisibilityOutput, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.unheld != nil {
+		return nil, q.unheld
+	}
 	for _, m := range q.messages {
 		if m.receipt == *in.ReceiptHandle {
 			m.visible = time.Now().Add(time.Duration(in.VisibilityTimeout) * time.Second)

@@ -301,6 +301,47 @@ func TestCameBack(t *testing.T) {
 	}
 }
 
+// TestLate: a message that was visible to others before it was sent can be deleted
+// nevertheless, and is not sent a second time by this run.
+func TestLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead, sends := filled(1), 0
+		dead.unheld = errors.New("not allowed")
+		o := redrive(t.Context(), t, dead, func(r *Run) {
+			r.Send = func(context.Context, Letter) error {
+				sends++
+				time.Sleep(hold + time.Second)
+				if len(dead.visible()) != 1 {
+					t.Error("the message is held, and nothing was put to the test")
+				}
+				return nil
+			}
+		})
+		if o.sent != 1 || sends != 1 || len(dead.messages) > 0 {
+			t.Errorf("%+v, %d sends, %d left", o, sends, len(dead.messages))
+		}
+	})
+}
+
+// TestHeldAgain: a run that slept for longer than it holds messages, as a suspended
+// machine does, hides them again.
+func TestHeldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dead := filled(1)
+		out, err := dead.ReceiveMessage(t.Context(), receiving(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * hold)
+		let := Run{SQS: dead, URL: "dlq"}.holding(t.Context(), out.Messages)
+		defer let()
+		time.Sleep(hold/2 + time.Second)
+		if len(dead.visible()) > 0 {
+			t.Error("the message can be received by others")
+		}
+	})
+}
+
 // TestSlowEdit: an editor that is open for an hour does not let others have the
 // messages meanwhile.
 func TestSlowEdit(t *testing.T) {
@@ -387,6 +428,15 @@ func TestLetters(t *testing.T) {
 		"responseContext":{"statusCode":200},"version":"1.0","timestamp":"2026-11-12T15:00:00.000Z",
 		"DDBStreamBatchInfo":{"shardId":"s","startSequenceNumber":"1","endSequenceNumber":"9","batchSize":7,
 		"approximateArrivalOfFirstRecord":"2026-11-12T14:00:00Z","approximateArrivalOfLastRecord":"2026-11-12T14:00:05Z","streamArn":"a"}}`
+	// As AWS writes it of a record that the function reported as failed: no payload, no
+	// error of the function, and only the invocations since the others were done.
+	partial := `{"requestContext":{"requestId":"3f0c5d0e-8a51-4d6b-a0a5-5f1f2b7c9d10","functionArn":"arn:aws:lambda:eu-west-1:123456789012:function:orders-relay",
+		"condition":"RetryAttemptsExhausted","approximateInvokeCount":4},
+		"responseContext":{"statusCode":200,"executedVersion":"7","functionError":null},"version":"1.0","timestamp":"2026-11-12T15:00:00.123Z",
+		"DDBStreamBatchInfo":{"shardId":"shardId-00000001794492000000-4a1b2c3d","startSequenceNumber":"4421584500000000017450439091",
+		"endSequenceNumber":"4421584500000000017450439091","approximateArrivalOfFirstRecord":"2026-11-12T14:00:00Z",
+		"approximateArrivalOfLastRecord":"2026-11-12T14:00:05Z","batchSize":1,
+		"streamArn":"arn:aws:dynamodb:eu-west-1:123456789012:table/orders/stream/2026-11-01T00:00:00.000"}}`
 	tests := map[string]struct {
 		body       string
 		attributes map[string]types.MessageAttributeValue
@@ -403,6 +453,7 @@ func TestLetters(t *testing.T) {
 		"nothing to be read": {"oops", nil, quarantine.Note{Cause: unexplained, FirstSeen: sent}},
 		"half":               {`{"detail-type":"order.created","detail":7}`, nil, quarantine.Note{EventType: "order.created", Cause: unexplained, FirstSeen: sent}},
 		"stream":             {batch, nil, quarantine.Note{EventType: "(7 of the stream)", Cause: "RetryAttemptsExhausted", Attempts: 11, FirstSeen: seen}},
+		"stream, a part":     {partial, nil, quarantine.Note{EventType: "(1 of the stream)", Cause: "RetryAttemptsExhausted", Attempts: 4, FirstSeen: seen}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -412,8 +463,11 @@ func TestLetters(t *testing.T) {
 				t.Errorf("note (-want +got):\n%s", diff)
 			}
 			var want *Lost
-			if name == "stream" {
+			switch name {
+			case "stream":
 				want = &Lost{seen, seen.Add(5 * time.Second), 7}
+			case "stream, a part":
+				want = &Lost{seen, seen.Add(5 * time.Second), 1}
 			}
 			if diff := cmp.Diff(want, l.Lost); diff != "" {
 				t.Errorf("lost (-want +got):\n%s", diff)

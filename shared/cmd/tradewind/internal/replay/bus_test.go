@@ -3,7 +3,6 @@ package replay
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,9 +12,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge/types"
+	"github.com/aws/smithy-go"
 )
 
-// bus is an event bus with an archive. Its replays go on while they are looked at.
+// bus is an event bus with an archive. Its replays go on while they are looked at. What
+// it refuses it refuses as recorded on AWS on 2025-03-12.
 type bus struct {
 	archive  []map[string]string // events: source, detail-type
 	everyone bool                // passes over the rules a replay is for, as the local endpoint does
@@ -161,7 +162,7 @@ func (b *bus) RemoveTargets(_ context.Context, in *eventbridge.RemoveTargetsInpu
 
 func (b *bus) DeleteRule(_ context.Context, in *eventbridge.DeleteRuleInput, _ ...func(*eventbridge.Options)) (*eventbridge.DeleteRuleOutput, error) {
 	if len(b.rules[*in.Name].targets) > 0 {
-		return nil, errors.New("the rule has targets")
+		return nil, &smithy.GenericAPIError{Code: "ValidationException", Message: "Rule can't be deleted since it has targets."}
 	}
 	delete(b.rules, *in.Name)
 	return &eventbridge.DeleteRuleOutput{}, nil
@@ -185,7 +186,9 @@ func (b *bus) DescribeReplay(_ context.Context, in *eventbridge.DescribeReplayIn
 	case now == nil:
 		return nil, &types.ResourceNotFoundException{}
 	case now.State == types.ReplayStateCancelling:
-		now.State = types.ReplayStateCancelled
+		if b.looks--; b.looks <= 0 {
+			now.State = types.ReplayStateCancelled
+		}
 	case b.started == nil || *b.started.ReplayName != *in.ReplayName: // another run's
 	case now.State == types.ReplayStateCancelled || now.State == b.ends:
 	case b.looks > 0:
@@ -207,6 +210,6 @@ func (b *bus) CancelReplay(_ context.Context, in *eventbridge.CancelReplayInput,
 	if err := b.refuse["CancelReplay"]; err != nil {
 		return nil, err
 	}
-	b.replays[*in.ReplayName].State = types.ReplayStateCancelling
+	b.replays[*in.ReplayName].State, b.looks = types.ReplayStateCancelling, 3
 	return &eventbridge.CancelReplayOutput{}, nil
 }

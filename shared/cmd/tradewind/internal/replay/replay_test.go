@@ -151,6 +151,14 @@ func progress(notes []string) []string {
 	return slices.Compact(found)
 }
 
+// TestJustBegun: a replay that has not replayed anything has no time of its last event.
+func TestJustBegun(t *testing.T) {
+	r, _ := newReplay(nil)
+	if got := r.progress(&eventbridge.DescribeReplayOutput{State: types.ReplayStateStarting}); got != "starting" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestNobodyMeant(t *testing.T) {
 	b, all := newBus(takes)
 	r, _ := newReplay(b, "order.created", "product.created")
@@ -198,7 +206,9 @@ func TestGoesWrong(t *testing.T) {
 		set  func(*bus)
 		want string
 	}{
-		"no archive":       {func(b *bus) { b.refuse["DescribeArchive"] = no }, "archive tradewind-dev: not allowed"},
+		"no archive": {func(b *bus) {
+			b.refuse["DescribeArchive"] = &types.ResourceNotFoundException{Message: aws.String("Archive tradewind-dev does not exist.")}
+		}, "Archive tradewind-dev does not exist."},
 		"no rule":          {func(b *bus) { b.refuse["PutRule"] = no }, "make the rule for inventory: not allowed"},
 		"no target":        {func(b *bus) { b.refuse["PutTargets"] = no }, "make the rule for inventory: not allowed"},
 		"does not start":   {func(b *bus) { b.refuse["StartReplay"] = no }, "start the replay: not allowed"},

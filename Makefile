@@ -36,6 +36,8 @@ GOLANGCI_LINT := .local/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(word 1,$(
 GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK := .local/tools/govulncheck-$(GOVULNCHECK_VERSION)-$(word 1,$(GO))/govulncheck
 
+EVENT_RULER := .local/tools/event-ruler
+
 ASYNCAPI_VERSION := 6.2.0
 ASYNCAPI := .local/tools/asyncapi-$(ASYNCAPI_VERSION)
 
@@ -109,7 +111,10 @@ test-plain: $(TALLY) | preflight
 test-architecture: $(TALLY) | preflight
 	@$(RECORD) $(GO_TEST) -count=1 ./infra/archtest
 
+# Event patterns are tried by Amazon's own matcher where a JDK and Maven are at hand.
+# Elsewhere that test is skipped, and says so.
 test-synth: $(TALLY) | preflight
+	@if .ci/preflight jdk 2>/dev/null; then $(SUBMAKE) $(EVENT_RULER)/.installed; fi
 	@$(RECORD) $(GO_TEST) $$(go list ./infra/... | grep -v /infra/archtest)
 
 # The suites of the stores, which skip themselves without an endpoint, and the flows. The
@@ -293,6 +298,13 @@ generate: preflight ## What is made of contracts: the OpenAPI documents as JSON,
 publish-events: preflight ## Promise the events as they are now to their consumers (refused where it breaks one)
 	@go run ./events/internal/generate -publish
 
+# The two descriptions of AWS come with tools that are installed anyway.
+LIMITS = go run ./infra/awslimits/generate -schemas "$$(echo .local/tools/cfn-lint/lib/python*/site-packages)" -models "$$(echo .local/tools/venv/lib/python*/site-packages)"
+.PHONY: limits
+limits: .local/tools/cfn-lint/.installed .local/tools/venv/.installed ## What AWS allows of the properties in use, into infra/awslimits/constraints.json (after the first use of one, or of a new version)
+	@$(SUBMAKE) $(checked)
+	@$(LIMITS) $(checked:manifest.json=*.template.json)
+
 # 440 MB and minutes to install, so not a part of check: its tests hold the document
 # to the specification's schema. CI=true keeps the tool from reporting its use.
 .PHONY: asyncapi
@@ -327,9 +339,10 @@ check-comments:
 	@go test -count=1 -run '^TestPackageComments$$' ./infra/archtest
 check-tidy:
 	@go mod tidy -diff
-check-templates: .local/tools/cfn-lint/.installed
+check-templates: .local/tools/cfn-lint/.installed .local/tools/venv/.installed
 	@$(SUBMAKE) $(checked)
 	@.local/tools/cfn-lint/bin/cfn-lint -- $(checked:manifest.json=*.template.json)
+	@$(LIMITS) -check $(checked:manifest.json=*.template.json)
 check-reproducible:
 	@$(SUBMAKE) $(call binaries,arm64)
 	@$(SUBMAKE) .local/stamps/reproducible
@@ -367,14 +380,15 @@ python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
 	@touch $@
 
 # Exactly the files that are listed, and no other.
+maven = @echo "install $(@D) ($(1))"; rm -rf $(@D); mkdir -p $(@D); \
+  mvn -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime > $(@D).log \
+    || { tail -n 20 $(@D).log >&2; exit 1; }; \
+  diff <(ls $(@D)) <(awk '{ print $$2 }' $(<D)/SHA256SUMS) >&2; cd $(@D); sha256sum --quiet -c $(CURDIR)/$(<D)/SHA256SUMS; rm $(CURDIR)/$(@D).log; touch .installed
+
 .local/tools/dynamodb/.installed: $(LOCALSTACK)/dynamodb/pom.xml $(LOCALSTACK)/dynamodb/SHA256SUMS | preflight
-	@echo "install $(@D) (50 MB)"
-	@rm -rf $(@D); mkdir -p $(@D)
-	@mvn -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-	    -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime > $(@D).log \
-	  || { tail -n 20 $(@D).log >&2; exit 1; }
-	@diff <(ls $(@D)) <(awk '{ print $$2 }' $(LOCALSTACK)/dynamodb/SHA256SUMS) >&2 && cd $(@D) && sha256sum --quiet -c $(CURDIR)/$(LOCALSTACK)/dynamodb/SHA256SUMS
-	@rm $(@D).log; touch $@
+	$(call maven,50 MB)
+$(EVENT_RULER)/.installed: infra/awslimits/eventruler/pom.xml infra/awslimits/eventruler/SHA256SUMS
+	$(call maven,3 MB)
 
 infra/node_modules/.installed: infra/package-lock.json infra/package.json | preflight
 	@echo "install $(@D)"

@@ -189,7 +189,7 @@ func customResourceTimeout(s Stage, report report) {
 		if wait < 1 || wait > 3600 {
 			report(r, "ServiceTimeout", "is %v s, give 1 to 3600", wait)
 		}
-		if runs := s.target(r, "ServiceToken").number("Timeout", 3); runs >= wait {
+		if runs := s.function(r, "ServiceToken").number("Timeout", 3); runs >= wait {
 			report(r, "ServiceTimeout", "ends after %v s, before its function, which may take %v: give it more", wait, runs)
 		}
 	}

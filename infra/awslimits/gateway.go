@@ -53,10 +53,7 @@ func apiIntegration(s Stage, report report) {
 		if format := i.text("PayloadFormatVersion"); !slices.Contains(formats, format) {
 			report(i, "PayloadFormatVersion", "is %q, give %s", format, strings.Join(formats, " or "))
 		}
-		function := s.target(i, "IntegrationUri")
-		if function.Type == "AWS::Lambda::Alias" {
-			function = s.target(function, "FunctionName")
-		}
+		function := s.function(i, "IntegrationUri")
 		if wait := i.number("TimeoutInMillis", 30_000); function.number("Timeout", 3)*1000 >= wait {
 			report(i, "TimeoutInMillis", "ends after %v ms, before %s, which may take %v s: give the function less", wait, function.id, function.number("Timeout", 3))
 		}

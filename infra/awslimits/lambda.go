@@ -81,7 +81,7 @@ func policyBeforeUse(s Stage, report report) {
 		}
 	}
 	for m := range s.of("AWS::Lambda::EventSourceMapping") {
-		check(m, s.target(m, "FunctionName"))
+		check(m, s.function(m, "FunctionName"))
 	}
 	for f := range s.of("AWS::Lambda::Function") {
 		if f.At("VpcConfig") != nil {
@@ -173,7 +173,7 @@ func mappingFilters(s Stage, report report) {
 // less than one, and with less than six, a message that is throttled comes twice.
 func queueVisibility(s Stage, report report) {
 	for m := range s.of("AWS::Lambda::EventSourceMapping") {
-		queue, function := s.target(m, "EventSourceArn"), s.target(m, "FunctionName")
+		queue, function := s.target(m, "EventSourceArn"), s.function(m, "FunctionName")
 		if queue.Type != "AWS::SQS::Queue" || function.Type != "AWS::Lambda::Function" {
 			continue
 		}

@@ -308,6 +308,15 @@ func (s Stage) target(r located, path string) located {
 	return located{r.stack, id, s[r.stack].Resources[id]}
 }
 
+// function is the function that a property refers to, by itself or by its alias.
+func (s Stage) function(r located, path string) located {
+	found := s.target(r, path)
+	if found.Type == "AWS::Lambda::Alias" {
+		return s.target(found, "FunctionName")
+	}
+	return found
+}
+
 // needs reports whether one resource of a stack is made after another: because it
 // refers to it or depends on it, itself or through others.
 func (t Template) needs(from, to string) bool {

@@ -106,8 +106,8 @@ func onBus(source, kind string, detail map[string]any) map[string]any {
 	}
 }
 
-// with is a copy of an event with another value.
-func with(event map[string]any, name string, value any) map[string]any {
+// changed is a copy of an event with another value.
+func changed(event map[string]any, name string, value any) map[string]any {
 	event = maps.Clone(event)
 	event[name] = value
 	return event
@@ -131,11 +131,11 @@ func ruleTrials(mode, stack string, tpl template, published []example) []trial {
 			tr := trial{Case: eventruler.Case{Pattern: awslimits.Estimated(pattern)}, name: fmt.Sprint(mode, ": ", stack, "/", id)}
 			for _, e := range published {
 				tr.try(e.name, e.event, archive || consumed[e.source+" "+e.kind])
-				tr.try(e.name+", replayed", with(e.event, "replay-name", "tradewind-test-replay"), archive)
-				tr.try(e.name+" from elsewhere", with(e.event, "source", "elsewhere"), archive)
-				tr.try(e.name+" as another type", with(e.event, "detail-type", e.kind+".other"), archive)
+				tr.try(e.name+", replayed", changed(e.event, "replay-name", "tradewind-test-replay"), archive)
+				tr.try(e.name+" from elsewhere", changed(e.event, "source", "elsewhere"), archive)
+				tr.try(e.name+" as another type", changed(e.event, "detail-type", e.kind+".other"), archive)
 			}
-			tr.try("an event of another account", with(published[0].event, "account", "444455556666"), !archive && consumed[published[0].source+" "+published[0].kind])
+			tr.try("an event of another account", changed(published[0].event, "account", "444455556666"), !archive && consumed[published[0].source+" "+published[0].kind])
 			trials = append(trials, tr)
 		}
 	}

@@ -51,7 +51,7 @@ func change(kind string, to func(awslimits.Resource) awslimits.Resource, which .
 		for _, stack := range slices.Sorted(maps.Keys(s)) {
 			for _, id := range slices.Sorted(maps.Keys(s[stack].Resources)) {
 				r := s[stack].Resources[id]
-				if r.Type == kind && !slices.ContainsFunc(which, func(c condition) bool { return !c(r) }) {
+				if awslimits.TypeName(r.Type) == kind && !slices.ContainsFunc(which, func(c condition) bool { return !c(r) }) {
 					s[stack].Resources[id] = to(r)
 					return true
 				}
@@ -116,6 +116,7 @@ func independent(kind string, which ...condition) damage {
 }
 
 const (
+	custom   = "AWS::CloudFormation::CustomResource"
 	fn       = "AWS::Lambda::Function"
 	mapping  = "AWS::Lambda::EventSourceMapping"
 	listener = "AWS::ElasticLoadBalancingV2::ListenerRule"
@@ -217,12 +218,12 @@ var breaks = map[string][]damage{
 		t.Resources["a-b"] = awslimits.Resource{Type: "AWS::SNS::Topic"}
 		return t
 	})},
-	"unique-names": {copies(fn, 1), copies(queue, 1), copies("AWS::Logs::LogGroup", 1), copies(param, 1), copies(group, 1)},
+	"unique-names": {copies(fn, 1), copies("AWS::Logs::LogGroup", 1), copies(param, 1), copies(group, 1)},
 	"empty-text":   {put(fn, "Environment/Variables/NOTHING", ""), put("AWS::Events::Archive", "KmsKeyIdentifier", "")},
 	"tags": {
 		put(subnet, "Tags/0/Key", "aws:stage"), put(subnet, "Tags/0/Key", long(129)), put(subnet, "Tags/0/Value", long(257)), times(subnet, "Tags", 51),
 	},
-	"custom-resource-timeout": {put("Custom::PoolKeys", "ServiceTimeout", "3601"), put("Custom::PoolKeys", "ServiceTimeout", "1")},
+	"custom-resource-timeout": {put(custom, "ServiceTimeout", "3601"), put(custom, "ServiceTimeout", "1")},
 
 	"environment-size":     {put(fn, "Environment/Variables/LONG", long(4096))},
 	"environment-names":    {put(fn, "Environment/Variables/AWS_REGION", "eu-central-1"), put(fn, "Environment/Variables/AWS_LAMBDA_LOG_LEVEL", "DEBUG")},
@@ -303,7 +304,10 @@ var breaks = map[string][]damage{
 	},
 
 	"queue-name":       {put(queue, "QueueName", long(81)), put(queue, "QueueName", "a.b"), put(queue, "QueueName", "a.fifo")},
-	"queue-name-reuse": {copies(queue, 1)},
+	"queue-name-reuse": {oneStack(func(t awslimits.Template) awslimits.Template {
+		t.Resources["Fixed"] = awslimits.Resource{Type: queue, Properties: map[string]any{"QueueName": "fixed"}}
+		return t
+	})},
 	"queue-redrive":    {put(queue, "RedrivePolicy/maxReceiveCount", 1001.0, having("RedrivePolicy")), put(queue, "RedrivePolicy/deadLetterTargetArn", "arn:aws:sqs:a", having("RedrivePolicy"))},
 	"queue-policy-size": {
 		put("AWS::SQS::QueuePolicy", "PolicyDocument/Statement/0/Action", slices.Repeat([]any{"sqs:SendMessage"}, 8)), times("AWS::SQS::QueuePolicy", "PolicyDocument/Statement", 21),

@@ -303,12 +303,12 @@ var breaks = map[string][]damage{
 		put(rule, "ScheduleExpression", "cron(0 12 * * ?)", having("ScheduleExpression")), put(rule, "EventBusName", "tradewind", having("ScheduleExpression")),
 	},
 
-	"queue-name":       {put(queue, "QueueName", long(81)), put(queue, "QueueName", "a.b"), put(queue, "QueueName", "a.fifo")},
+	"queue-name": {put(queue, "QueueName", long(81)), put(queue, "QueueName", "a.b"), put(queue, "QueueName", "a.fifo")},
 	"queue-name-reuse": {oneStack(func(t awslimits.Template) awslimits.Template {
 		t.Resources["Fixed"] = awslimits.Resource{Type: queue, Properties: map[string]any{"QueueName": "fixed"}}
 		return t
 	})},
-	"queue-redrive":    {put(queue, "RedrivePolicy/maxReceiveCount", 1001.0, having("RedrivePolicy")), put(queue, "RedrivePolicy/deadLetterTargetArn", "arn:aws:sqs:a", having("RedrivePolicy"))},
+	"queue-redrive": {put(queue, "RedrivePolicy/maxReceiveCount", 1001.0, having("RedrivePolicy")), put(queue, "RedrivePolicy/deadLetterTargetArn", "arn:aws:sqs:a", having("RedrivePolicy"))},
 	"queue-policy-size": {
 		put("AWS::SQS::QueuePolicy", "PolicyDocument/Statement/0/Action", slices.Repeat([]any{"sqs:SendMessage"}, 8)), times("AWS::SQS::QueuePolicy", "PolicyDocument/Statement", 21),
 		put("AWS::SQS::QueuePolicy", "PolicyDocument/Statement/0/Principal", map[string]any{"AWS": slices.Repeat([]any{"*"}, 51)}),

@@ -19,23 +19,23 @@ var modes = map[string]func() map[string]template{
 	"loadbalancer, locally": locally, "registry, locally": byRegistryLocally, "dns, locally": byDNSLocally,
 }
 
-// stages are the same templates for package awslimits.
-var stages = sync.OnceValue(func() map[string]awslimits.Stage {
+// everyStage is the same templates for package awslimits.
+var everyStage = sync.OnceValue(func() map[string]awslimits.Stage {
 	all := map[string]awslimits.Stage{}
 	for mode, synthesised := range modes {
-		all[mode] = limited(synthesised())
+		all[mode] = parsed(synthesised())
 	}
 	return all
 })
 
-func limited(all map[string]template) awslimits.Stage {
+func parsed(all map[string]template) awslimits.Stage {
 	stage := awslimits.Stage{}
 	for stack, tpl := range all {
-		parsed, err := awslimits.Parse([]byte(tpl.raw))
+		read, err := awslimits.Parse([]byte(tpl.raw))
 		if err != nil {
 			panic(err)
 		}
-		stage[stack] = parsed
+		stage[stack] = read
 	}
 	return stage
 }
@@ -49,7 +49,7 @@ func TestAWSTakesTheTemplates(t *testing.T) {
 	for _, mode := range slices.Sorted(maps.Keys(modes)) {
 		t.Run(mode, func(t *testing.T) {
 			found := map[string]bool{}
-			for _, f := range awslimits.Check(stages()[mode]) {
+			for _, f := range awslimits.Check(everyStage()[mode]) {
 				found[f.Rule] = true
 				if accepted[f.Rule] == "" {
 					t.Error(f)
@@ -66,13 +66,13 @@ func TestAWSTakesTheTemplates(t *testing.T) {
 
 // A check that finds nothing in these templates must find what is wrong in broken ones.
 func TestAWSRefusesBrokenTemplates(t *testing.T) {
-	awslimitstest.Run(t, stages())
+	awslimitstest.Run(t, everyStage())
 }
 
 // Stages live side by side in one account.
 func TestStagesShareNoName(t *testing.T) {
-	other := limited(synth("other", Config{Stage: "other", Arch: "arm64", Dist: dist()}))
-	mine := stages()["loadbalancer"]
+	other := parsed(synth("other", Config{Stage: "other", Arch: "arm64", Dist: dist()}))
+	mine := everyStage()["loadbalancer"]
 	for _, f := range awslimits.SharedNames(map[string]awslimits.Stage{stage: mine, "other": other}) {
 		t.Error(f)
 	}

@@ -105,9 +105,12 @@ func balancerSubnets(s Stage, report report) {
 	for r := range s.of("AWS::ElasticLoadBalancingV2::LoadBalancer") {
 		zones := map[string]bool{}
 		for _, subnet := range r.list("Subnets") {
-			of := s[r.stack].Resources[ref(subnet)]
-			zone, _ := rendered(map[string]any{"": of.At("AvailabilityZone"), "id": of.At("AvailabilityZoneId")})
-			zones[zone] = true
+			zone := map[string]any{"of": subnet} // one that is not in the template counts as its own
+			if of, ok := s[r.stack].Resources[ref(subnet)]; ok {
+				zone = map[string]any{"name": of.At("AvailabilityZone"), "id": of.At("AvailabilityZoneId")}
+			}
+			key, _ := rendered(zone)
+			zones[key] = true
 		}
 		if len(zones) < 2 {
 			report(r, "Subnets", "are in %d availability zones, give at least 2", len(zones))

@@ -11,6 +11,9 @@ import (
 // whole stands for a template itself in a finding.
 func whole(stack string) located { return located{stack, "template", Resource{Type: "template"}} }
 
+// MaxTemplate is how many bytes a template may have.
+const MaxTemplate = 1 << 20
+
 func templateSize(s Stage, report report) {
 	for stack, t := range s {
 		for _, limit := range []struct {
@@ -20,7 +23,7 @@ func templateSize(s Stage, report report) {
 			{"Resources", len(t.Resources), 500},
 			{"Outputs", len(t.Outputs), 200},
 			{"Parameters", len(t.Parameters), 200},
-			{"size in bytes", t.Size, 1 << 20},
+			{"size in bytes", t.Size, MaxTemplate},
 		} {
 			if limit.n > limit.most {
 				report(whole(stack), limit.property, "%d, at most %d are taken: split the stack", limit.n, limit.most)

@@ -92,9 +92,10 @@ func breakConstraint(t *testing.T, stage awslimits.Stage, c awslimits.Constraint
 						t.Errorf("%s/%s: %s %s %v, which breaks %s %v, was not refused", stack, id, c.Type, path, short(v), c.Kind, c.Limit)
 					}
 				}
-				if len(broken) > 0 {
-					return len(broken)
+				if len(broken) == 0 {
+					t.Errorf("%s %s: no value is known that breaks %s %v: add one to violations", c.Type, path, c.Kind, c.Limit)
 				}
+				return max(1, len(broken))
 			}
 		}
 	}

@@ -171,7 +171,7 @@ func oneStack(to func(awslimits.Template) awslimits.Template) damage {
 var breaks = map[string][]damage{
 	"template-size": {
 		copies(route, 500),
-		oneStack(func(t awslimits.Template) awslimits.Template { t.Size = 1<<20 + 1; return t }),
+		oneStack(func(t awslimits.Template) awslimits.Template { t.Size = awslimits.MaxTemplate + 1; return t }),
 		oneStack(func(t awslimits.Template) awslimits.Template {
 			for i := range 201 {
 				t.Outputs[fmt.Sprint("Output", i)] = map[string]any{"Value": "a"}

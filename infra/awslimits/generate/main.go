@@ -179,7 +179,8 @@ func comma(i int) string {
 	return ","
 }
 
-// used are the claims of a path without what concerns other properties than those in use.
+// used are the claims of a path without what concerns other properties than those in use,
+// and without what no template can break.
 func (d *description) used(path string) []claims {
 	kept := []claims{}
 	for _, c := range d.paths[path] {
@@ -190,7 +191,10 @@ func (d *description) used(path string) []claims {
 				delete(c, word)
 			}
 		}
-		if len(c) > 0 {
+		if most, ok := c["maxLength"].(float64); ok && most > awslimits.MaxTemplate {
+			delete(c, "maxLength")
+		}
+		if len(c) > 1 || len(c) == 1 && c["from"] == nil {
 			kept = append(kept, c)
 		}
 	}

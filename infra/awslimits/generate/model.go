@@ -20,7 +20,9 @@ import (
 // names differ, property=parameter says how; an empty side is the whole.
 var operations = map[string][]string{
 	"AWS::ApiGatewayV2::Api":         {"apigatewayv2 CreateApi"},
+	"AWS::ApiGatewayV2::ApiMapping":  {"apigatewayv2 CreateApiMapping"},
 	"AWS::ApiGatewayV2::Authorizer":  {"apigatewayv2 CreateAuthorizer"},
+	"AWS::ApiGatewayV2::DomainName":  {"apigatewayv2 CreateDomainName"},
 	"AWS::ApiGatewayV2::Integration": {"apigatewayv2 CreateIntegration"},
 	"AWS::ApiGatewayV2::Route":       {"apigatewayv2 CreateRoute"},
 	"AWS::ApiGatewayV2::Stage":       {"apigatewayv2 CreateStage"},
@@ -83,7 +85,8 @@ var operations = map[string][]string{
 // withoutModel have no call whose parameters say more than their schema: they are one
 // parameter as a whole, or their parameters have no limits.
 var withoutModel = []string{
-	"AWS::CloudFormation::CustomResource", "AWS::EC2::RouteTable", "AWS::EC2::SubnetRouteTableAssociation", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+	"AWS::CloudFormation::CustomResource", "AWS::EC2::RouteTable", "AWS::EC2::SubnetRouteTableAssociation",
+	"AWS::S3::Bucket", "AWS::S3::BucketPolicy", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
 }
 
 // models finds the API model of a service.

@@ -50,8 +50,8 @@ func group(spelled string) string {
 	return spelled
 }
 
-// matchesAll is no constraint.
-var matchesAll = map[string]bool{`.*`: true, `(?s).*`: true, `[\s\S]*`: true}
+// matchesAll are no constraints.
+var matchesAll = map[string]bool{`.*`: true, `(?s).*`: true, `[\s\S]*`: true, `(.*[\n\r\t\f\ ]?)*`: true}
 
 var (
 	unicode = regexp.MustCompile(`\\u([0-9A-Fa-f]{4})`)

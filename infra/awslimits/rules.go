@@ -65,6 +65,7 @@ var Rules = []Rule{
 	{"parameter-name", docs + "systems-manager/latest/APIReference/API_PutParameter.html", parameterName},
 	{"parameter-value", docs + "systems-manager/latest/APIReference/API_PutParameter.html", parameterValue},
 
+	{"table-name", docs + "amazondynamodb/latest/developerguide/HowItWorks.NamingRulesDataTypes.html", tableName},
 	{"table-keys", docs + "amazondynamodb/latest/APIReference/API_CreateTable.html", tableKeys},
 	{"table-replicas", docs + "AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-globaltable.html", tableReplicas},
 

@@ -47,6 +47,16 @@ func parameterValue(s Stage, report report) {
 	}
 }
 
+var tableNames = regexp.MustCompile(`^[A-Za-z0-9_.-]{3,255}$`)
+
+func tableName(s Stage, report report) {
+	for t := range s.of("AWS::DynamoDB::GlobalTable") {
+		if name, exact := text(t.At("TableName")); exact && !tableNames.MatchString(name) {
+			report(t, "TableName", "is %q: take 3 to 255 letters, digits and _.-", name)
+		}
+	}
+}
+
 func tableKeys(s Stage, report report) {
 	const most = 20
 	for t := range s.of("AWS::DynamoDB::GlobalTable") {

@@ -341,6 +341,7 @@ var breaks = map[string][]damage{
 	},
 	"parameter-value": {put(param, "Value", long(4097)), put(param, "Value", "{{a}}")},
 
+	"table-name": {put(table, "TableName", "a b"), put(table, "TableName", long(256))},
 	"table-keys": {
 		put(table, "KeySchema/0/KeyType", "RANGE"), put(table, "AttributeDefinitions/0/AttributeName", "Unused"), times(table, "KeySchema", 3),
 		times(table, "GlobalSecondaryIndexes", 2), times(table, "GlobalSecondaryIndexes", 21),

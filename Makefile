@@ -343,6 +343,9 @@ check-templates: .local/tools/cfn-lint/.installed .local/tools/venv/.installed
 	@$(SUBMAKE) $(checked)
 	@.local/tools/cfn-lint/bin/cfn-lint -- $(checked:manifest.json=*.template.json)
 	@$(LIMITS) -check $(checked:manifest.json=*.template.json)
+check-scan: .local/tools/checkov/.installed .local/tools/cdk-nag/.installed
+	@$(SUBMAKE) $(checked)
+	@go run ./infra/scan -checkov .local/tools/checkov/bin/checkov -nag .local/tools/cdk-nag/node_modules $(checked:manifest.json=*.template.json)
 check-reproducible:
 	@$(SUBMAKE) $(call binaries,arm64)
 	@$(SUBMAKE) .local/stamps/reproducible
@@ -368,6 +371,8 @@ python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
 	$(python)
 .local/tools/cfn-lint/.installed: infra/requirements.txt | preflight
 	$(python)
+.local/tools/checkov/.installed: infra/scan/requirements.txt | preflight
+	$(python)
 
 # LocalStack's packages depend on each other without bounds, so the list is whole and
 # nothing that is not on it is looked for.
@@ -389,6 +394,12 @@ maven = @echo "install $(@D) ($(1))"; rm -rf $(@D); mkdir -p $(@D); \
 	$(call maven,50 MB)
 $(EVENT_RULER)/.installed: infra/awslimits/eventruler/pom.xml infra/awslimits/eventruler/SHA256SUMS
 	$(call maven,3 MB)
+
+.local/tools/cdk-nag/.installed: infra/scan/package-lock.json infra/scan/package.json | preflight
+	@echo "install $(@D)"
+	@mkdir -p $(@D); cp $^ $(@D)
+	@npm ci --prefix $(@D) --prefer-offline --no-audit --no-fund --loglevel=error
+	@touch $@
 
 infra/node_modules/.installed: infra/package-lock.json infra/package.json | preflight
 	@echo "install $(@D)"

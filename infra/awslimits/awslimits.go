@@ -1,5 +1,5 @@
-// Package awslimits finds in CloudFormation templates what AWS refuses, before an
-// account is there to refuse it.
+// Package awslimits checks CloudFormation templates against the limits of AWS, without an
+// account.
 //
 // It exists because the CDK, cfn-lint and the local endpoints accept much that a
 // deployment then fails on, some of it only in one region or with the hundredth route.
@@ -30,7 +30,7 @@ type Finding struct {
 	Stack, Resource, Type string
 	Property              string // path of the property, such as Targets/0/Arn
 	Rule                  string // the name of a rule, or the kind of a constraint
-	Message               string // what is wrong, and what to do
+	Message               string // the fault and its remedy
 	Source                string // where AWS says so
 }
 

@@ -251,8 +251,8 @@ func expression(pattern string) *regexp.Regexp {
 	return compiled
 }
 
-// rendered is text, and for objects their JSON: an API takes as text some of what a
-// template writes as an object.
+// rendered is text, and for objects their JSON: some objects of a template are texts in
+// the API.
 func rendered(v any) (string, bool) {
 	if m, ok := v.(map[string]any); ok {
 		if fn, _ := intrinsic(m); fn == "" {
@@ -407,7 +407,7 @@ func properties(r located, report func(path, rule, source, message string)) {
 // onText are the kinds that also judge a text that an intrinsic function makes.
 var onText = map[string]bool{"enum": true, "pattern": true, "not": true, "minLength": true, "maxLength": true, "network": true}
 
-// generatedBy is the source of what the generator decides.
+// generatedBy is the source of findings about constraints.json itself.
 const generatedBy = "infra/awslimits/constraints.json"
 
 // TypeName is the type whose schema describes a resource.

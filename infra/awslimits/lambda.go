@@ -59,7 +59,7 @@ func functionPolicySize(s Stage, report report) {
 	for p := range s.of("AWS::Lambda::Permission") {
 		key := p.stack + "/" + ref(p.At("FunctionName"))
 		before := sizes[key]
-		// What Lambda writes around the values, with the id that CloudFormation gives.
+		// Lambda adds about 350 characters to the values, the statement's id included.
 		sizes[key] += 350 + estimatedSize(p.Properties)
 		if before <= most && sizes[key] > most {
 			report(p, "", "makes the policy of %s about %d characters long, at most %d are taken: permit more with one pattern", key, sizes[key], most)
@@ -67,9 +67,9 @@ func functionPolicySize(s Stage, report report) {
 	}
 }
 
-// policyBeforeUse finds what Lambda tries the function's role for when it is made: a
-// mapping must be able to read its source, and a function in a network to make
-// interfaces there. CloudFormation makes a role's policy at the same time, unless it is
+// policyBeforeUse finds mappings, and functions in a network, that may be made before
+// the policy of the function's role. Lambda tries the role at once: a mapping must be able
+// to read its source, and a function in a network to make interfaces there. CloudFormation makes a role's policy at the same time, unless it is
 // told to wait.
 func policyBeforeUse(s Stage, report report) {
 	check := func(user, function located) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// PatternFaults lists what EventBridge refuses in an event pattern: whatever is not an
-// object whose fields end in lists of values and of operators that it knows.
+// PatternFaults lists the faults for which EventBridge refuses an event pattern. A
+// pattern is an object whose fields end in lists of values and of known operators.
 func PatternFaults(pattern map[string]any) []string {
 	p := patternReader{}
 	p.object("", pattern)

@@ -233,7 +233,7 @@ func (t Template) Attributes() iter.Seq2[Resource, string] {
 	}
 }
 
-// parts are what may hold references: the properties of each resource, and each output.
+// parts are the places of references: the properties of each resource, and each output.
 func (t Template) parts() map[string]any {
 	parts := map[string]any{}
 	for id, r := range t.Resources {

@@ -1,5 +1,5 @@
 // Command scan runs the security scanners checkov and cdk-nag over templates, and fails
-// on what they find, unless accepted.yaml says why it is right as it is.
+// on every finding for which accepted.yaml has no reason.
 //
 // It exists because each scanner has its own way to be told so, beside each resource or
 // by rule alone, while a reason is nearly always one for a rule and a type of resource.
@@ -73,7 +73,7 @@ func run(checkov, nag string, templates []string) error {
 	return nil
 }
 
-// finding is what a scanner says of one resource.
+// finding is a scanner's remark on one resource.
 type finding struct {
 	Scanner                   string
 	Rule, Type                string
@@ -177,7 +177,7 @@ func runCheckov(program string, templates []string) ([]finding, error) {
 	return found, nil
 }
 
-// references stand in cdk-nag's rules for what a pattern is about.
+// references are the parts of cdk-nag's rules that name resources of a template.
 var references = regexp.MustCompile(`<[^>]*>`)
 
 func runNag(modules string, templates []string) ([]finding, error) {

@@ -15,7 +15,7 @@ import (
 	"tradewind/infra/awslimits/eventruler"
 )
 
-// trial is a pattern of a template with what it must match.
+// trial is a pattern of a template with the events that it must match.
 type trial struct {
 	eventruler.Case
 	name string
@@ -98,7 +98,7 @@ func examples(t *testing.T) []example {
 	return all
 }
 
-// onBus is an event with what EventBridge adds to it.
+// onBus is an event with the fields that EventBridge adds.
 func onBus(source, kind string, detail map[string]any) map[string]any {
 	return map[string]any{
 		"version": "0", "id": "6a7e8feb-b491-4cf7-a9f1-bf3703467718", "time": "2026-11-12T14:00:06Z", "region": "eu-central-1",

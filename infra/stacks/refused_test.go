@@ -8,8 +8,8 @@ import (
 	"tradewind/infra/awslimits/awslimitstest"
 )
 
-// These tests look for what AWS refuses although the CDK, cfn-lint and the local
-// endpoint accept it: a deployment would fail.
+// These tests find templates that AWS refuses although the CDK, cfn-lint and the local
+// endpoint accept them.
 
 // modes are the templates of every way of discovery, of both kinds.
 var modes = map[string]func() map[string]template{
@@ -68,7 +68,7 @@ func TestAWSTakesTheTemplates(t *testing.T) {
 	})
 }
 
-// A check that finds nothing in these templates must find what is wrong in broken ones.
+// A check that finds nothing in these templates must find the fault of broken ones.
 func TestAWSRefusesBrokenTemplates(t *testing.T) {
 	awslimitstest.Run(t, everyStage())
 }

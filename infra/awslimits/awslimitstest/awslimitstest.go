@@ -1,6 +1,6 @@
-// Package awslimitstest proves that package awslimits refuses what it says it refuses: it
-// takes good templates, breaks each constraint and each rule once, and wants to be told
-// of exactly that.
+// Package awslimitstest proves that each constraint and each rule of package awslimits
+// works: it takes good templates, breaks one after the other, and wants the finding of
+// just that.
 //
 // It exists because a check that finds nothing in good templates may be one that never
 // finds anything.
@@ -25,16 +25,13 @@ func Run(t *testing.T, stages map[string]awslimits.Stage) {
 	t.Run("constraints", func(t *testing.T) {
 		constraints, refused := awslimits.Constraints(), 0
 		for _, c := range constraints {
-			n := 0
-			for _, name := range order {
-				if n = breakConstraint(t, stages[name], c); n > 0 {
-					break
-				}
-			}
-			if n == 0 {
+			if !slices.ContainsFunc(order, func(name string) bool {
+				n, set := breakConstraint(t, stages[name], c)
+				refused += n
+				return set
+			}) {
 				t.Errorf("%s %s: no template sets it: run `make limits`", c.Type, c.Path)
 			}
-			refused += n
 		}
 		t.Logf("%d constraints, %d broken templates refused", len(constraints), refused)
 	})
@@ -74,8 +71,9 @@ func Run(t *testing.T, stages map[string]awslimits.Stage) {
 }
 
 // breakConstraint breaks a constraint in the first resource that it concerns, in each
-// way that there is, and returns how many were refused.
-func breakConstraint(t *testing.T, stage awslimits.Stage, c awslimits.Constraint) int {
+// way that there is, and returns how many were refused. It also says whether there is a
+// resource that sets the property.
+func breakConstraint(t *testing.T, stage awslimits.Stage, c awslimits.Constraint) (refused int, set bool) {
 	for _, stack := range slices.Sorted(maps.Keys(stage)) {
 		for _, id := range slices.Sorted(maps.Keys(stage[stack].Resources)) {
 			r := stage[stack].Resources[id]
@@ -85,21 +83,23 @@ func breakConstraint(t *testing.T, stage awslimits.Stage, c awslimits.Constraint
 			for _, path := range paths("", r.Properties, c.Path) {
 				broken := violations(c, value(r.Properties, path))
 				for _, v := range broken {
-					changed := awslimits.Resource{Type: r.Type, Properties: set(r.Properties, path, v).(map[string]any)}
-					if !slices.ContainsFunc(awslimits.CheckResource(stack, id, changed), func(f awslimits.Finding) bool {
+					changed := awslimits.Resource{Type: r.Type, Properties: replaced(r.Properties, path, v).(map[string]any)}
+					if slices.ContainsFunc(awslimits.CheckResource(stack, id, changed), func(f awslimits.Finding) bool {
 						return f.Stack == stack && f.Resource == id && f.Property == path && f.Rule == c.Kind && f.Source == c.Source && f.Message != ""
 					}) {
+						refused++
+					} else {
 						t.Errorf("%s/%s: %s %s %v, which breaks %s %v, was not refused", stack, id, c.Type, path, short(v), c.Kind, c.Limit)
 					}
 				}
 				if len(broken) == 0 {
 					t.Errorf("%s %s: no value is known that breaks %s %v: add one to violations", c.Type, path, c.Kind, c.Limit)
 				}
-				return max(1, len(broken))
+				return refused, true
 			}
 		}
 	}
-	return 0
+	return 0, false
 }
 
 // paths are the paths in a value that a constraint's path means.
@@ -141,8 +141,8 @@ func value(v any, path string) any {
 	return nil
 }
 
-// set returns a copy of a value in which what is at a path is another.
-func set(v any, path string, to any) any {
+// replaced returns a copy of a value with another value at a path.
+func replaced(v any, path string, to any) any {
 	if path == "" {
 		return to
 	}
@@ -150,15 +150,15 @@ func set(v any, path string, to any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		made := maps.Clone(v)
-		made[step] = set(v[step], rest, to)
+		made[step] = replaced(v[step], rest, to)
 		return made
 	case []any:
 		made := slices.Clone(v)
 		i, _ := strconv.Atoi(step)
-		made[i] = set(v[i], rest, to)
+		made[i] = replaced(v[i], rest, to)
 		return made
 	}
-	return map[string]any{step: set(nil, rest, to)}
+	return map[string]any{step: replaced(nil, rest, to)}
 }
 
 // violations are values that break a constraint, made of one that keeps it.

@@ -11,7 +11,7 @@ import (
 )
 
 // damage changes a copy of a stage so that a rule is broken. It reports whether it found
-// what to change.
+// a resource to change.
 type damage func(awslimits.Stage) bool
 
 // breakRule wants one more finding of a rule from one of the stages.
@@ -30,7 +30,7 @@ func breakRule(t *testing.T, stages map[string]awslimits.Stage, order []string, 
 	return false
 }
 
-// a condition picks the resource that a damage changes.
+// condition picks the resource that a damage changes.
 type condition func(awslimits.Resource) bool
 
 func having(path string) condition {
@@ -64,7 +64,7 @@ func change(kind string, to func(awslimits.Resource) awslimits.Resource, which .
 // put sets a property.
 func put(kind, path string, v any, which ...condition) damage {
 	return change(kind, func(r awslimits.Resource) awslimits.Resource {
-		r.Properties = set(r.Properties, path, v).(map[string]any)
+		r.Properties = replaced(r.Properties, path, v).(map[string]any)
 		return r
 	}, which...)
 }
@@ -76,7 +76,7 @@ func drop(kind, path string, which ...condition) damage {
 		outer, name = path[:i], path[i+1:]
 	}
 	return change(kind, func(r awslimits.Resource) awslimits.Resource {
-		r.Properties = set(r.Properties, outer, without(value(r.Properties, outer).(map[string]any), name)).(map[string]any)
+		r.Properties = replaced(r.Properties, outer, without(value(r.Properties, outer).(map[string]any), name)).(map[string]any)
 		return r
 	}, append(which, having(path))...)
 }
@@ -102,7 +102,7 @@ func copies(kind string, n int, which ...condition) damage {
 // times repeats an item of a list n times.
 func times(kind, path string, n int, which ...condition) damage {
 	return change(kind, func(r awslimits.Resource) awslimits.Resource {
-		r.Properties = set(r.Properties, path, slices.Repeat([]any{r.At(path + "/0")}, n)).(map[string]any)
+		r.Properties = replaced(r.Properties, path, slices.Repeat([]any{r.At(path + "/0")}, n)).(map[string]any)
 		return r
 	}, append(which, having(path+"/0"))...)
 }
@@ -192,7 +192,7 @@ var breaks = map[string][]damage{
 		put(fn, "Environment/Variables/TABLE", map[string]any{"Ref": "NoSuchTable"}),
 		put(fn, "Environment/Variables/NAME", map[string]any{"Fn::Sub": "${NoSuchTable.Arn}-x"}),
 		change(fn, func(r awslimits.Resource) awslimits.Resource {
-			r.Properties = set(r.Properties, "Role/Fn::GetAtt/1", "NoSuchAttribute").(map[string]any)
+			r.Properties = replaced(r.Properties, "Role/Fn::GetAtt/1", "NoSuchAttribute").(map[string]any)
 			return r
 		}),
 		change(fn, func(r awslimits.Resource) awslimits.Resource { r.DependsOn = []string{"NoSuchPolicy"}; return r }),

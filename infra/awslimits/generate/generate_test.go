@@ -77,7 +77,7 @@ func TestRename(t *testing.T) {
 	}
 }
 
-// What a schema says of a property that is not known here must not be dropped unseen.
+// An unknown word of a schema must not be dropped unseen.
 func TestUnknownWord(t *testing.T) {
 	s := &schema{name: "AWS::Test"}
 	if _, err := s.claims(node{"type": "string", "maxWords": 5.0}); err == nil || !strings.Contains(err.Error(), "maxWords") {

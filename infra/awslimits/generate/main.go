@@ -1,5 +1,5 @@
-// Command generate writes constraints.json of package awslimits: what the public
-// descriptions of AWS say of each property that the templates set.
+// Command generate writes constraints.json of package awslimits: the limits of each
+// property that the templates set, from the public descriptions of AWS.
 //
 // There are two. The resource schemas of CloudFormation, as cfn-lint carries them, name
 // the properties. The API models, as botocore carries them, describe the same values
@@ -76,8 +76,7 @@ func run(check bool, schemas, models string, files []string) error {
 	return nil
 }
 
-// claims are what one description says of one property: kinds of constraints with their
-// limits. Those of an API model say in "from" which member they are of.
+// claims are the constraints of one property in one description: kinds with their limits. Those of an API model say in "from" which member they are of.
 type claims map[string]any
 
 // description collects the claims of one resource type.
@@ -179,8 +178,8 @@ func comma(i int) string {
 	return ","
 }
 
-// used are the claims of a path without what concerns other properties than those in use,
-// and without what no template can break.
+// used are the claims of a path without those about properties that are not in use, and
+// without lengths that no template reaches.
 func (d *description) used(path string) []claims {
 	kept := []claims{}
 	for _, c := range d.paths[path] {

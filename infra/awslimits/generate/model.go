@@ -144,7 +144,8 @@ func (m *models) model(service string) (*model, error) {
 	return read, nil
 }
 
-// describe adds to each property what the API says of the parameter that it becomes.
+// describe adds to each property the claims of the API about the parameter that it
+// becomes.
 func (m *models) describe(name string, d *description) error {
 	calls, known := operations[name]
 	if !known && !slices.Contains(withoutModel, name) {
@@ -299,7 +300,7 @@ func (m *model) claims(s shape) (claims, error) {
 	return c, nil
 }
 
-// named is a shape, with what API Gateway says in the name of it only.
+// named is a shape. API Gateway has some lengths in the names of shapes only.
 func (m *model) named(name string) shape {
 	s := m.Shapes[name]
 	if found := lengths.FindStringSubmatch(name); found != nil && s.Min == nil && s.Max == nil {

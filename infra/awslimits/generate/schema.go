@@ -191,8 +191,8 @@ var renamed = map[string]string{
 	"dependentExcluded": "excludes", "dependentRequired": "needs", "dependencies": "needs",
 }
 
-// ignored say nothing that a value could break, or what is not described here: which
-// resource an id belongs to, and what depends on a property that the templates do not set.
+// ignored are words that no value can break, or that are not supported here: the resource
+// that an id belongs to, and conditions on properties that the templates do not set.
 var ignored = []string{
 	"$comment", "$id", "$schema", "additionalProperties", "allOf", "anyOf", "arrayType", "conditionalCreateOnlyProperties", "createOnlyProperties",
 	"default", "definitions", "deprecatedProperties", "description", "documentationUrl", "examples", "handlers", "insertionOrder", "items",

@@ -76,7 +76,8 @@ func run(check bool, schemas, models string, files []string) error {
 	return nil
 }
 
-// claims are the constraints of one property in one description: kinds with their limits. Those of an API model say in "from" which member they are of.
+// claims are the constraints of one property in one description: kinds with their limits.
+// Those of an API model say in "from" which member they are of.
 type claims map[string]any
 
 // description collects the claims of one resource type.

@@ -177,7 +177,7 @@ func violations(c awslimits.Constraint, v any) []any {
 	case "enum":
 		return []any{"no such value"}
 	case "pattern":
-		for _, wrong := range []string{"", "\u0000", " ", "é", "~", "a b", "%%", "999"} {
+		for _, wrong := range []string{"", "\u0000", " ", "é", "~", ":", "%%", "999"} {
 			if c.Refuses(wrong) {
 				return []any{wrong}
 			}

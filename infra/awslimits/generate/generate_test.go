@@ -22,6 +22,7 @@ func TestPatterns(t *testing.T) {
 		{`^[a-z]{1,2048}$`, false, claims{"pattern": `^[a-z]{1,1000}[a-z]{0,1000}[a-z]{0,48}$`}},
 		{`^a\Z`, false, claims{"pattern": `^a\z`}},
 		{`.*`, true, claims{}},
+		{`^((?![:*$])[\x00-\x7F]){1,255}`, false, claims{"pattern": `^[\x00-#%-)+-9;-\x7F]{1,255}$`}},
 		{`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`, true, claims{"pattern": `^[a-zA-Z0-9-_]+$`, "not": `^[0-9]+$`}},
 	}
 	for _, test := range tests {

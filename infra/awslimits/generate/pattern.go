@@ -8,11 +8,13 @@ import (
 )
 
 // rewritten are the patterns with assertions that Go's expressions lack, without the
-// anchors at their ends, as a pattern that must match and one that must not.
+// anchors at their ends, as a pattern that must match and one that must not, if any.
 var rewritten = map[string][2]string{
 	`[0-9A-Za-z\.\-_]*(?<!\.)`:     {`^[0-9A-Za-z._-]*$`, `\.$`},
 	`(?!^[0-9]+$)([a-zA-Z0-9-_]+)`: {`^[a-zA-Z0-9-_]+$`, `^[0-9]+$`},
 	`(?!arn:)[!-~]{1,1024}`:        {`^[!-~]+$`, `^arn:`},
+	// Any character of ASCII but : * $.
+	`((?![:*$])[\x00-\x7F]){1,255}`: {`^[\x00-#%-)+-9;-\x7F]{1,255}$`, ``},
 	// Labels with dots between them, 127 characters at most.
 	`((?=^.{1,127}$)^([a-zA-Z0-9_][a-zA-Z0-9-_]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9])(\.([a-zA-Z0-9_][a-zA-Z0-9-_]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9]))*$)|(^\.$)`: {
 		`^([a-zA-Z0-9_][a-zA-Z0-9-_]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9])(\.([a-zA-Z0-9_][a-zA-Z0-9-_]{0,61}[a-zA-Z0-9_]|[a-zA-Z0-9]))*$|^\.$`, `^.{128}`,
@@ -23,7 +25,10 @@ var rewritten = map[string][2]string{
 // value, as JSON Schema does; an API holds the whole value to it.
 func (c claims) pattern(text string, whole bool) error {
 	if pair, ok := rewritten[strings.TrimSuffix(strings.TrimPrefix(text, "^"), "$")]; ok {
-		c["pattern"], c["not"] = pair[0], pair[1]
+		c["pattern"] = pair[0]
+		if pair[1] != "" {
+			c["not"] = pair[1]
+		}
 		return nil
 	}
 	spelled := unicode.ReplaceAllString(text, `\x{$1}`)

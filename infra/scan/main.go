@@ -21,7 +21,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -80,8 +79,35 @@ type finding struct {
 	Template, Resource, About string
 }
 
-// accepted has the reasons by rule and type of resource.
+// accepted has the reasons by rule and type of resource. An ellipsis in a rule stands for
+// any text: cdk-nag's rules name resources.
 type accepted map[string]map[string]string
+
+// reason returns the rule and the type under which a finding is accepted.
+func (a accepted) reason(f finding) (rule string, ok bool) {
+	for pattern, types := range a {
+		if types[f.Type] != "" && matches(pattern, f.Rule) {
+			return pattern, true
+		}
+	}
+	return "", false
+}
+
+func matches(pattern, rule string) bool {
+	start, rest, any := strings.Cut(pattern, "…")
+	if !any {
+		return pattern == rule
+	}
+	if !strings.HasPrefix(rule, start) {
+		return false
+	}
+	for i := len(start); i <= len(rule); i++ {
+		if matches(rest, rule[i:]) {
+			return true
+		}
+	}
+	return false
+}
 
 func readAccepted(raw []byte) (accepted, error) {
 	var known accepted
@@ -111,9 +137,9 @@ func judge(found []finding, known accepted) (faults, summary []string) {
 			counts[f.Scanner] = c
 		}
 		c.all++
-		if known[f.Rule][f.Type] != "" {
+		if rule, ok := known.reason(f); ok {
 			c.accepted++
-			used[f.Rule+" "+f.Type] = true
+			used[rule+" "+f.Type] = true
 			continue
 		}
 		what := fmt.Sprintf("%s of %s: %s", f.Rule, f.Type, f.About)
@@ -177,9 +203,6 @@ func runCheckov(program string, templates []string) ([]finding, error) {
 	return found, nil
 }
 
-// references are the parts of cdk-nag's rules that name resources of a template.
-var references = regexp.MustCompile(`<[^>]*>`)
-
 func runNag(modules string, templates []string) ([]finding, error) {
 	dir, err := os.MkdirTemp("", "nag")
 	if err != nil {
@@ -205,7 +228,6 @@ func runNag(modules string, templates []string) ([]finding, error) {
 	}
 	for i := range found {
 		found[i].Scanner = "cdk-nag"
-		found[i].Rule = references.ReplaceAllString(found[i].Rule, "<>")
 	}
 	return found, nil
 }

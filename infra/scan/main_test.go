@@ -28,6 +28,19 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+func TestMatches(t *testing.T) {
+	tests := map[[2]string]bool{
+		{"A1", "A1"}: true, {"A1", "A12"}: false,
+		{"A[…/stream/*]", "A[<Table.Arn>/stream/*]"}: true, {"A[…/stream/*]", "A[*]"}: false,
+		{"A[arn:…:function:…-*]", "A[arn:aws:lambda:a:1:function:orders-*]"}: true, {"A[…]", "B[a]"}: false,
+	}
+	for pair, want := range tests {
+		if got := matches(pair[0], pair[1]); got != want {
+			t.Errorf("%s, %s: %v", pair[0], pair[1], got)
+		}
+	}
+}
+
 func TestAccepted(t *testing.T) {
 	known, err := readAccepted(reasons)
 	if err != nil || len(known) == 0 {

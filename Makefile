@@ -44,6 +44,8 @@ GOLANGCI_LINT := .local/tools/golangci-lint-$(GOLANGCI_LINT_VERSION)-$(word 1,$(
 GOVULNCHECK_VERSION := v1.9.0
 GOVULNCHECK := .local/tools/govulncheck-$(GOVULNCHECK_VERSION)-$(word 1,$(GO))/govulncheck
 
+EVENT_RULER := .local/tools/event-ruler
+
 ASYNCAPI_VERSION := 6.2.0
 ASYNCAPI := .local/tools/asyncapi-$(ASYNCAPI_VERSION)
 
@@ -133,7 +135,10 @@ test-plain: $(TALLY) | preflight
 test-architecture: $(TALLY) | preflight
 	@$(RECORD) $(GO_TEST) -count=1 ./infra/archtest
 
+# Event patterns are tried by Amazon's own matcher where a JDK and Maven are at hand.
+# Elsewhere that test is skipped, and says so.
 test-synth: $(TALLY) | preflight
+	@if .ci/preflight jdk 2>/dev/null; then $(SUBMAKE) $(EVENT_RULER)/.installed; fi
 	@$(RECORD) $(GO_TEST) $$(go list ./infra/... | grep -v /infra/archtest)
 
 # The suites of the stores, which skip themselves without an endpoint, and the flows. In
@@ -336,6 +341,13 @@ generate: preflight ## What is made of contracts: the OpenAPI documents as JSON,
 publish-events: preflight ## Promise the events as they are now to their consumers (refused where it breaks one)
 	@go run ./events/internal/generate -publish
 
+# The two descriptions of AWS come with tools that are installed anyway.
+LIMITS = go run ./infra/awslimits/generate -schemas "$$(echo .local/tools/cfn-lint/lib/python*/site-packages)" -models "$$(echo .local/tools/venv/lib/python*/site-packages)"
+.PHONY: limits
+limits: .local/tools/cfn-lint/.installed .local/tools/venv/.installed ## What AWS allows of the properties in use, into infra/awslimits/constraints.json (after the first use of one, or of a new version)
+	@$(SUBMAKE) $(checked)
+	@$(LIMITS) $(checked:manifest.json=*.template.json)
+
 # 440 MB and minutes to install, so not a part of check: its tests hold the document
 # to the specification's schema. CI=true keeps the tool from reporting its use.
 .PHONY: asyncapi
@@ -370,9 +382,13 @@ check-comments:
 	@go test -count=1 -run '^TestPackageComments$$' ./infra/archtest
 check-tidy:
 	@go mod tidy -diff
-check-templates: .local/tools/cfn-lint/.installed
+check-templates: .local/tools/cfn-lint/.installed .local/tools/venv/.installed
 	@$(SUBMAKE) $(checked)
 	@.local/tools/cfn-lint/bin/cfn-lint -- $(checked:manifest.json=*.template.json)
+	@$(LIMITS) -check $(checked:manifest.json=*.template.json)
+check-scan: .local/tools/checkov/.installed .local/tools/cdk-nag/.installed
+	@$(SUBMAKE) $(checked)
+	@go run ./infra/scan -checkov .local/tools/checkov/bin/checkov -nag .local/tools/cdk-nag/node_modules $(checked:manifest.json=*.template.json)
 check-reproducible:
 	@$(SUBMAKE) $(call binaries,arm64)
 	@$(SUBMAKE) .local/stamps/reproducible
@@ -398,6 +414,8 @@ python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
 	$(python)
 .local/tools/cfn-lint/.installed: infra/requirements.txt | preflight
 	$(python)
+.local/tools/checkov/.installed: infra/scan/requirements.txt | preflight
+	$(python)
 
 # LocalStack's packages depend on each other without bounds, so the list is whole and
 # nothing that is not on it is looked for.
@@ -410,14 +428,21 @@ python = @echo "install $(@D)"; python3 -m venv --clear $(@D); \
 	@touch $@
 
 # Exactly the files that are listed, and no other.
+maven = @echo "install $(@D) ($(1))"; rm -rf $(@D); mkdir -p $(@D); \
+  mvn -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime > $(@D).log \
+    || { tail -n 20 $(@D).log >&2; exit 1; }; \
+  diff <(ls $(@D)) <(awk '{ print $$2 }' $(<D)/SHA256SUMS) >&2; cd $(@D); sha256sum --quiet -c $(CURDIR)/$(<D)/SHA256SUMS; rm $(CURDIR)/$(@D).log; touch .installed
+
 .local/tools/dynamodb/.installed: $(LOCALSTACK)/dynamodb/pom.xml $(LOCALSTACK)/dynamodb/SHA256SUMS | preflight
-	@echo "install $(@D) (50 MB)"
-	@rm -rf $(@D); mkdir -p $(@D)
-	@mvn -B -f $< org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
-	    -DoutputDirectory=$(CURDIR)/$(@D) -DincludeScope=runtime > $(@D).log \
-	  || { tail -n 20 $(@D).log >&2; exit 1; }
-	@diff <(ls $(@D)) <(awk '{ print $$2 }' $(LOCALSTACK)/dynamodb/SHA256SUMS) >&2 && cd $(@D) && sha256sum --quiet -c $(CURDIR)/$(LOCALSTACK)/dynamodb/SHA256SUMS
-	@rm $(@D).log; touch $@
+	$(call maven,50 MB)
+$(EVENT_RULER)/.installed: infra/awslimits/eventruler/pom.xml infra/awslimits/eventruler/SHA256SUMS
+	$(call maven,3 MB)
+
+.local/tools/cdk-nag/.installed: infra/scan/package-lock.json infra/scan/package.json | preflight
+	@echo "install $(@D)"
+	@mkdir -p $(@D); cp $^ $(@D)
+	@npm ci --prefix $(@D) --prefer-offline --no-audit --no-fund --loglevel=error
+	@touch $@
 
 infra/node_modules/.installed: infra/package-lock.json infra/package.json | preflight
 	@echo "install $(@D)"

@@ -1,53 +1,90 @@
 package stacks
 
 import (
-	"fmt"
-	"regexp"
-	"strings"
+	"sync"
 	"testing"
+
+	"tradewind/infra/awslimits"
+	"tradewind/infra/awslimits/awslimitstest"
 )
 
-// These tests look for what AWS refuses although the CDK, cfn-lint and the local
-// endpoint accept it: a deployment would fail.
+// These tests find templates that AWS refuses although the CDK, cfn-lint and the local
+// endpoint accept them.
 
-// everyMode runs an assertion for the templates of every way of discovery, of both
-// kinds, and of stages whose files say more.
+// modes are the templates of every way of discovery, of both kinds, and of stages whose
+// files say more.
+var modes = map[string]func() map[string]template{
+	"loadbalancer": onAWS, "registry": byRegistry, "dns": byDNS,
+	"every setting": fully, "other settings": otherwise, "prod": inProd,
+	"loadbalancer, locally": locally, "registry, locally": byRegistryLocally, "dns, locally": byDNSLocally,
+}
+
+// everyMode runs an assertion for all of them.
 func everyMode(t *testing.T, check func(t *testing.T, all map[string]template)) {
 	t.Helper()
-	for name, synthesised := range map[string]func() map[string]template{
-		"loadbalancer": onAWS, "registry": byRegistry, "dns": byDNS,
-		"every setting": fully, "other settings": otherwise, "prod": inProd,
-		"loadbalancer, locally": locally, "registry, locally": byRegistryLocally, "dns, locally": byDNSLocally,
-	} {
+	for name, synthesised := range modes {
 		t.Run(name, func(t *testing.T) { check(t, synthesised()) })
 	}
 }
 
-// hostCondition is what the API reference of Elastic Load Balancing says of the values
-// of HostHeaderConditionConfig: letters, digits and -, the wildcards * and ?, at least
-// one dot, and behind the last dot letters only.
-var hostCondition = regexp.MustCompile(`^[A-Za-z0-9.*?-]*\.[A-Za-z]+$`)
+// everyStage is the same templates for package awslimits.
+var everyStage = sync.OnceValue(func() map[string]awslimits.Stage {
+	all := map[string]awslimits.Stage{}
+	for mode, synthesised := range modes {
+		all[mode] = parsed(synthesised())
+	}
+	return all
+})
 
-// hostConditionMax is how many characters a value may have.
-const hostConditionMax = 128
+func parsed(all map[string]template) awslimits.Stage {
+	stage := awslimits.Stage{}
+	for stack, tpl := range all {
+		read, err := awslimits.Parse([]byte(tpl.raw))
+		if err != nil {
+			panic(err)
+		}
+		stage[stack] = read
+	}
+	return stage
+}
 
-func TestHostConditions(t *testing.T) {
+// accepted are rules that are broken on purpose, with the reason.
+var accepted = map[string]string{}
+
+func TestAWSTakesTheTemplates(t *testing.T) {
 	everyMode(t, func(t *testing.T, all map[string]template) {
-		found := 0
-		for stack, tpl := range all {
-			for id, rule := range tpl.of("AWS::ElasticLoadBalancingV2::ListenerRule") {
-				for _, host := range hostConditions(rule) {
-					found++
-					if !hostCondition.MatchString(host) || len(host) > hostConditionMax {
-						t.Errorf("%s/%s: the balancer refuses the host condition %q", stack, id, host)
-					}
-				}
+		found := map[string]bool{}
+		for _, f := range awslimits.Check(parsed(all)) {
+			found[f.Rule] = true
+			if accepted[f.Rule] == "" {
+				t.Error(f)
 			}
 		}
-		if found < len(services) {
-			t.Errorf("%d host conditions for %d services", found, len(services))
+		for rule := range accepted {
+			if !found[rule] {
+				t.Errorf("nothing breaks the rule %s any more: it need not be accepted", rule)
+			}
 		}
 	})
+}
+
+// A check that finds nothing in these templates must find the fault of broken ones.
+func TestAWSRefusesBrokenTemplates(t *testing.T) {
+	awslimitstest.Run(t, everyStage())
+}
+
+// Stages live side by side in one account.
+func TestStagesShareNoName(t *testing.T) {
+	c := with(nil)
+	c.Stage = "other"
+	other := parsed(synth("other", c))
+	mine := everyStage()["loadbalancer"]
+	for _, f := range awslimits.SharedNames(map[string]awslimits.Stage{stage: mine, "other": other}) {
+		t.Error(f)
+	}
+	if found := awslimits.SharedNames(map[string]awslimits.Stage{stage: mine, "copy": mine}); len(found) == 0 {
+		t.Error("a stage shares no name with its copy")
+	}
 }
 
 // hostConditions are the values of a listener rule's host conditions.
@@ -59,42 +96,4 @@ func hostConditions(rule resource) []string {
 		}
 	}
 	return hosts
-}
-
-// An empty string is not an absent property: a service may refuse it, and one does so in
-// some regions only.
-func TestNoPropertyIsEmpty(t *testing.T) {
-	everyMode(t, func(t *testing.T, all map[string]template) {
-		for stack, tpl := range all {
-			for id, r := range tpl.Resources {
-				for _, path := range empty(r.Type, r.Properties) {
-					t.Errorf("%s/%s: %s is an empty string", stack, id, path)
-				}
-			}
-		}
-	})
-}
-
-// empty lists the paths to empty strings in a value of a template. The arguments of
-// intrinsic functions are left out: a join has an empty separator, and Fn::GetAZs of ""
-// means the stack's region.
-func empty(path string, v any) []string {
-	var found []string
-	switch v := v.(type) {
-	case string:
-		if v == "" {
-			found = append(found, path)
-		}
-	case []any:
-		for i, item := range v {
-			found = append(found, empty(fmt.Sprint(path, ".", i), item)...)
-		}
-	case map[string]any:
-		for key, item := range v {
-			if !strings.HasPrefix(key, "Fn::") {
-				found = append(found, empty(path+"."+key, item)...)
-			}
-		}
-	}
-	return found
 }

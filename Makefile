@@ -361,10 +361,10 @@ $(ASYNCAPI)/.installed: | preflight
 
 # --- Check -----------------------------------------------------------------------
 
-CHECKS := format generated vet lint comments tidy templates reproducible vulnerabilities
+CHECKS := format generated vet lint comments tidy templates scan reproducible vulnerabilities
 
 .PHONY: check $(CHECKS:%=check-%)
-check: preflight ## Formatting, generated files, vet, lint, package comments, modules, templates, reproducible binaries, known vulnerabilities
+check: preflight ## Formatting, generated files, vet, lint, package comments, modules, templates and their security, reproducible binaries, known vulnerabilities
 	@for check in $(CHECKS); do echo "check: $$check"; PREFLIGHT=done $(MAKE) -s check-$$check; done
 	@echo "check: all good, in $$(($$(date +%s) - $(BEGAN))) s"
 

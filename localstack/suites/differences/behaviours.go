@@ -100,13 +100,17 @@ var behaviours = []behaviour{
 	},
 	{
 		id: "stream_filter", question: "A mapping's filter asks for INSERT; an item is put, changed and removed",
+		aws: "INSERT a", source: streamFilters, line: relayMapping, test: mappingTest,
+	},
+	{
+		id: "stream_filter_value", question: "A mapping's filter asks for an attribute's value under its type",
 		aws: "INSERT a", source: streamFilters,
 		recorded: "2025-11-25", line: relayMapping, test: mappingTest,
 	},
 	{
-		id: "stream_filter_value", question: "A mapping's filter asks for an attribute's value, once under its type and once without",
-		aws: "INSERT a, and nothing", source: streamFilters,
-		recorded: "2025-11-25", line: relayMapping, test: mappingTest,
+		id: "stream_filter_untyped", question: "A pattern asks for an attribute of a stream's record without its type",
+		aws: "no match", source: streamFilters,
+		recorded: "2025-10-15", line: relayMapping, test: mappingTest,
 	},
 	{
 		id: "stream_filter_invalid", question: "A mapping's filter is a text that is not JSON",
@@ -169,7 +173,7 @@ var behaviours = []behaviour{
 	},
 	{
 		id: "receive_count", question: "A message is received for the second time",
-		aws: "`ApproximateReceiveCount` is 2, and the first receive's time is the same", source: queueAPI + "API_ReceiveMessage.html",
+		aws: "`ApproximateReceiveCount` is 2", source: queueAPI + "API_ReceiveMessage.html",
 		recorded: "2025-11-25", line: "shared/consumer message.receives", test: "TestComesAgain",
 	},
 
@@ -187,7 +191,7 @@ var behaviours = []behaviour{
 	},
 	{
 		id: "receipt_late_hide", question: "ChangeMessageVisibility after the visibility timeout is over",
-		aws: "hidden again", source: queueAPI + "API_ChangeMessageVisibility.html",
+		aws: "taken", source: queueAPI + "API_ChangeMessageVisibility.html",
 		recorded: "2024-04-30", line: "shared/cmd/tradewind/internal/redrive Run.visible", test: "TestHeldAgain",
 	},
 	{
@@ -207,9 +211,10 @@ var behaviours = []behaviour{
 		other: map[string]string{endpoint.MiniStack: "taken"},
 	},
 	{
-		id: "message_size", question: "A message of 1 MiB and a byte",
+		id: "message_size", question: "A message whose body and attributes are a byte over 1 MiB",
 		aws: "InvalidParameterValue", source: queueAPI + "API_SendMessage.html",
 		recorded: "2025-08-19", line: "shared/quarantine text", test: "TestAttributesFitAMessage",
+		other: map[string]string{endpoint.MiniStack: "taken"},
 	},
 	{
 		id: "message_move", question: "StartMessageMoveTask on a dead-letter queue",
@@ -238,7 +243,7 @@ var behaviours = []behaviour{
 		other: map[string]string{endpoint.MiniStack: "taken"},
 	},
 	{
-		id: "event_size", question: "PutEvents with an entry of 1.2 MB",
+		id: "event_size", question: "PutEvents with an entry over the limit, here of 1.2 MB",
 		aws: "call refused", source: putEvents,
 		recorded: "2025-01-08", line: "shared/relay refusedForGood", test: "TestRefusals",
 		other: map[string]string{endpoint.MiniStack: "taken"},
@@ -265,7 +270,7 @@ var behaviours = []behaviour{
 		other: map[string]string{endpoint.MiniStack: "lost", endpoint.LocalStack: "lost"},
 	},
 	{
-		id: "event_twice", question: "Two rules bring an event to one queue",
+		id: "event_twice", question: "Two rules bring an event to one target",
 		aws: "twice, with one id", source: docs + "eventbridge/latest/userguide/eb-rules.html",
 		recorded: "2025-01-08", line: replayPlan, test: "TestReaches",
 	},
@@ -310,7 +315,7 @@ var behaviours = []behaviour{
 	},
 	{
 		id: "replay_cancelled", question: "A replay was just cancelled",
-		aws: "CANCELLING, and cancelled later", source: eventBusAPI + "API_CancelReplay.html",
+		aws: "CANCELLING", source: eventBusAPI + "API_CancelReplay.html",
 		recorded: "2024-05-27", line: "shared/cmd/tradewind/internal/replay Replay.watch", test: "TestInterrupted",
 	},
 	{
@@ -324,7 +329,7 @@ var behaviours = []behaviour{
 		recorded: "2025-03-12", line: "shared/cmd/tradewind/internal/replay Replay.Do", test: "TestAsksFor",
 	},
 	{
-		id: "replay_empty", question: "StartReplay of a window that ends when it begins",
+		id: "replay_empty", question: "StartReplay of a window that does not begin before it ends",
 		aws: "ValidationException", source: eventBusAPI + "API_StartReplay.html",
 		recorded: "2025-03-12", line: "shared/cmd/tradewind/internal/command WindowFlags.Validate", test: "TestWindow",
 	},

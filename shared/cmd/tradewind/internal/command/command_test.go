@@ -42,8 +42,7 @@ func TestMoment(t *testing.T) {
 	}
 }
 
-// TestWindow: AWS refuses a replay that ends when it begins (recorded on 2025-03-12), so
-// such a window is refused too.
+// TestWindow: AWS wants the beginning of a replay before its end (recorded on 2025-03-12).
 func TestWindow(t *testing.T) {
 	now := Moment{time.Now().Add(-time.Hour).UTC()}
 	ago := func(d time.Duration) Moment { return Moment{time.Now().Add(-d).UTC()} }

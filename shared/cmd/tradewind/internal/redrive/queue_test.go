@@ -14,8 +14,8 @@ import (
 )
 
 // queue is an SQS queue in memory: what was received is invisible for a while. As
-// recorded on AWS in 2024 and 2025 it gives at most ten messages at once, and a receipt
-// is good for deleting and hiding a message also when that is visible again.
+// recorded on AWS in 2024 and 2025 it gives at most ten messages at once, and takes a
+// receipt for deleting and hiding a message also when that is visible again.
 type queue struct {
 	mu       sync.Mutex
 	messages []*message

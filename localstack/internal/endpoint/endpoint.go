@@ -23,6 +23,7 @@ import (
 	"syscall"
 	"time"
 
+	"tradewind/localstack/internal/fnproc"
 	"tradewind/localstack/internal/process"
 	"tradewind/localstack/internal/usererr"
 )
@@ -105,13 +106,29 @@ func (e *Endpoint) Stop() {
 	<-e.done
 }
 
+// watch waits for the end. How large the endpoint was can be seen only while it runs.
 func (e *Endpoint) watch() {
-	<-e.process.Done()
+	killed := outOfMemoryKills()
+	var last death
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for running := true; running; {
+		select {
+		case <-tick.C:
+			if syscall.Kill(e.PID(), 0) == nil { // else its functions are being ended
+				processes, resident := fnproc.Group(e.PID())
+				last.functions, last.resident = max(processes-1, 0), resident
+			}
+		case <-e.process.Done():
+			running = false
+		}
+	}
+	last.how, last.killed = e.process.Err(), outOfMemoryKills()-killed
 	select {
 	case <-e.stopped:
 	default:
 		e.err = &usererr.Error{
-			What:  fmt.Sprintf("the local endpoint ended by itself (%s)", manner(e.process.Err())),
+			What:  last.String(),
 			Do:    "nothing is left running; run again, and if it comes back, read its log",
 			Log:   e.log,
 			Tail:  process.Tail(e.log),
@@ -119,13 +136,6 @@ func (e *Endpoint) watch() {
 		}
 	}
 	close(e.done)
-}
-
-func manner(err error) string {
-	if err == nil {
-		return "exit status 0"
-	}
-	return err.Error()
 }
 
 // ready waits until the endpoint says that it is.

@@ -1,6 +1,7 @@
 // Package fnproc finds the processes in which a local endpoint runs its functions,
 // so that a test can kill one in the middle of its work, as AWS may at any time, and a
-// tool can run the same program in the same environment.
+// tool can run the same program in the same environment. It also tells how much memory
+// an endpoint and its functions use.
 //
 // It looks in /proc, so it works on Linux only, and sees no more than its user may.
 package fnproc
@@ -64,6 +65,34 @@ func Kill(endpoint, function string) int {
 		}
 	}
 	return n
+}
+
+// Group returns how many processes a process group has, and how much memory they have
+// resident in all, in bytes. Memory that processes share counts once for each.
+func Group(id int) (processes int, resident int64) {
+	const state, group = 0, 2 // fields behind the name, see proc(5)
+	paths, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, path := range paths {
+		stat, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		// The name is in parentheses and may hold anything.
+		fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if len(fields) <= group || fields[state] == "Z" || fields[group] != strconv.Itoa(id) {
+			continue
+		}
+		processes++
+		statm, err := os.ReadFile(filepath.Join(filepath.Dir(path), "statm"))
+		if err != nil {
+			continue
+		}
+		var size, pages int64
+		if _, err := fmt.Sscan(string(statm), &size, &pages); err == nil {
+			resident += pages * int64(os.Getpagesize())
+		}
+	}
+	return processes, resident
 }
 
 func hasAll(environ []byte, variables []string) bool {

@@ -59,3 +59,36 @@ func TestKillFindsTheFunctionOfTheEndpoint(t *testing.T) {
 		t.Errorf("a second Kill = %d", n)
 	}
 }
+
+func TestGroup(t *testing.T) {
+	if !fnproc.Supported() {
+		t.Skip("there is no /proc here")
+	}
+	// A shell and its child, in a group of their own; and one outside it.
+	cmd := exec.Command("sh", "-c", "sleep 60 & wait")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); _ = cmd.Wait() })
+	var processes int
+	var resident int64
+	for range 100 { // until both run
+		if processes, resident = fnproc.Group(cmd.Process.Pid); processes == 2 && resident > 0 {
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	if processes != 2 || resident < 100<<10 || resident > 100<<20 {
+		t.Errorf("%d processes with %d bytes", processes, resident)
+	}
+	_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+	_ = cmd.Wait()
+	for range 100 {
+		if processes, _ = fnproc.Group(cmd.Process.Pid); processes == 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d processes after the end", processes)
+}

@@ -1,8 +1,8 @@
 // Package ministack holds how MiniStack, the default local endpoint, is started.
 //
 // MiniStack is a Python program that listens on all interfaces in several ways
-// unless each is configured. The module in sitecustomize/ corrects at start what
-// it has no setting for.
+// unless each is configured. start/start.py starts it, and corrects what it has no
+// setting for.
 package ministack
 
 import (
@@ -18,19 +18,18 @@ const Ready = "/_ministack/ready"
 
 // Command is the program as it is installed in a project.
 func Command(root string) []string {
-	return []string{filepath.Join(root, ".local/tools/venv/bin/python"), "-m", "ministack"}
+	return []string{filepath.Join(root, ".local/tools/venv/bin/python"), filepath.Join(root, "localstack/internal/endpoint/ministack/start/start.py")}
 }
 
 // Environment is everything it and its functions get to see. It keeps its state and
 // temporary files below dir. TRADEWIND_CALLS names a file for the calls of functions to
-// AWS, see sitecustomize/calls.py.
+// AWS, see start/calls.py.
 func Environment(root, dir string, port int) ([]string, error) {
 	env, err := endpoint.Environment(dir, map[string]string{"STATE_DIR": "state", "S3_DATA_DIR": "s3", "TMPDIR": "tmp", "HOME": "home"})
 	if calls := os.Getenv("TRADEWIND_CALLS"); calls != "" {
 		env = append(env, "TRADEWIND_CALLS="+calls)
 	}
 	return append(env,
-		"PYTHONPATH="+filepath.Join(root, "localstack/internal/endpoint/ministack/sitecustomize"),
 		"BIND_HOST=127.0.0.1",
 		"GATEWAY_PORT="+strconv.Itoa(port),
 		"MINISTACK_HOST=localhost",
@@ -39,6 +38,9 @@ func Environment(root, dir string, port int) ([]string, error) {
 		"IOT_MTLS_ENABLED=0", // it would listen on all interfaces
 		"SFTP_ENABLED=0",
 		"LAMBDA_EXECUTOR=local",
+		// Calls wait for their turn, see start.py. Its own limit follows from the machine's
+		// memory and would refuse them instead, messages of queues among them.
+		"LAMBDA_ACCOUNT_CONCURRENCY=0",
 		"PERSIST_STATE=0",
 	), err
 }

@@ -20,7 +20,7 @@ func TestItListensOnLoopbackAndKeepsToItsFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "GATEWAY_PORT=4566", "PYTHONPATH=/project/localstack/internal/endpoint/ministack/sitecustomize",
+		"BIND_HOST=127.0.0.1", "IOT_MTLS_ENABLED=0", "GATEWAY_PORT=4566",
 		"TRADEWIND_CALLS=calls",
 		"TMPDIR=" + filepath.Join(dir, "tmp"), "HOME=" + filepath.Join(dir, "home"), "STATE_DIR=" + filepath.Join(dir, "state"),
 	} {
@@ -33,16 +33,16 @@ func TestItListensOnLoopbackAndKeepsToItsFolder(t *testing.T) {
 	}
 }
 
-// TestStreams runs the tests of streams.py. They need no more than a Python.
-func TestStreams(t *testing.T) {
+// TestStart runs the tests of start.py and streams.py. They need no more than a Python.
+func TestStart(t *testing.T) {
 	// Go's cache of results knows what this process has read, not what Python has.
-	for _, file := range []string{"sitecustomize/streams.py", "sitecustomize/test_streams.py"} {
+	for _, file := range []string{"start/start.py", "start/test_start.py", "start/streams.py", "start/test_streams.py"} {
 		if _, err := os.ReadFile(file); err != nil {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.CommandContext(t.Context(), "python3", "-B", "-m", "unittest", "-v", "test_streams.py")
-	cmd.Dir = "sitecustomize"
+	cmd := exec.CommandContext(t.Context(), "python3", "-B", "-m", "unittest", "-v", "test_start.py", "test_streams.py")
+	cmd.Dir = "start"
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "\nOK") {
 		t.Errorf("%v\n%s", err, out)

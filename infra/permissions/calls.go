@@ -26,8 +26,9 @@ func (c Call) String() string {
 	return fmt.Sprintf("%s: %s on %s (%s)", c.By, c.Action, c.on, c.Why)
 }
 
-// decide is what the stage's policies say of a call.
-func (s *Stage) decide(c Call) policy.Result {
+// decide is what the stage's policies say of a call, where what it is made on belongs to
+// the owner, which is the same stage or another of the account.
+func (s *Stage) decide(c Call, owner *Stage) policy.Result {
 	r := policy.Request{Action: c.Action, Resource: c.on, Service: c.service, Context: map[string][]string{
 		// No request of the platform lacks TLS, or comes on behalf of another account.
 		"aws:securetransport": {"true"},
@@ -35,7 +36,13 @@ func (s *Stage) decide(c Call) policy.Result {
 		"aws:sourceaccount":   nil,
 	}}
 	maps.Copy(r.Context, c.context)
-	p := policy.Policies{Resource: s.resources[c.on]}
+	if stage, registered := owner.tagged[c.on]; registered {
+		r.Context["aws:resourcetag/stage"] = stage
+	}
+	p := policy.Policies{Resource: owner.resources[c.on]}
+	if bucket, _, found := strings.Cut(c.on, "/"); found && strings.HasPrefix(c.on, "arn:"+partition+":s3:") {
+		p.Resource = owner.resources[bucket]
+	}
 	if c.from != nil {
 		r.Role = c.from.arn
 		p.Identity, p.Boundary = c.from.identity, c.from.boundary
@@ -55,12 +62,10 @@ func (s *Stage) decide(c Call) policy.Result {
 // resolved.
 func (s *Stage) made() ([]Call, []error) {
 	m := &maker{stage: s}
-	unknown := maps.Clone(Code)
 	for _, f := range s.functions {
 		if _, listed := Code[f.name]; !listed {
 			m.faults = append(m.faults, fmt.Errorf("the calls of %s are not known: add them to Code", f.name))
 		}
-		delete(unknown, f.name)
 		m.code(f)
 		m.function(f)
 	}
@@ -69,9 +74,6 @@ func (s *Stage) made() ([]Call, []error) {
 		for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
 			m.resource(t, id, t.Resources[id])
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(unknown)) {
-		m.faults = append(m.faults, fmt.Errorf("Code has calls of %s, which no template has", name))
 	}
 	return m.calls, m.faults
 }
@@ -91,10 +93,10 @@ func (m *maker) text(t *template, v any) string {
 	return text
 }
 
-// withRole adds calls that are made with a function's role.
-func (m *maker) withRole(f *role, why, on string, actions ...string) {
+// withRole adds calls that a service makes with a role.
+func (m *maker) withRole(r *role, why, on string, actions ...string) {
 	for _, action := range actions {
-		m.calls = append(m.calls, Call{By: f.name, Why: why, Action: action, on: on, from: f, context: map[string][]string{"lambda:sourcefunctionarn": nil}})
+		m.calls = append(m.calls, Call{By: r.name, Why: why, Action: action, on: on, from: r, context: map[string][]string{"lambda:sourcefunctionarn": nil}})
 	}
 }
 
@@ -103,6 +105,21 @@ func (m *maker) byService(by, why, service, source, action, on string) {
 	m.calls = append(m.calls, Call{By: by, Why: why, Action: action, on: on, service: service, context: map[string][]string{
 		"aws:sourcearn": {source}, "aws:sourceaccount": {account},
 	}})
+}
+
+// assumed adds that a service takes a role.
+func (m *maker) assumed(r *role, why, service string) {
+	m.calls = append(m.calls, Call{By: r.name, Why: why, Action: "sts:AssumeRole", on: r.arn, from: r, service: service})
+}
+
+// role is that of a resource's property; where no stack has it, that is a fault.
+func (m *maker) role(t *template, v any) (*role, bool) {
+	taken := m.text(t, v)
+	r, found := m.stage.roles[taken]
+	if !found {
+		m.faults = append(m.faults, fmt.Errorf("%s: no stack has the role %s", t.stack, taken))
+	}
+	return r, found
 }
 
 // code adds what a function's code calls.
@@ -115,32 +132,38 @@ func (m *maker) code(f *function) {
 			m.faults = append(m.faults, fmt.Errorf("%s calls %s, of which the permissions are not known", f.name, name))
 			continue
 		}
-		if variables[o.Variable] == nil {
-			if !o.Optional {
-				m.faults = append(m.faults, fmt.Errorf("%s calls %s, and lacks %s", f.name, name, o.Variable))
+		value := ""
+		if o.Variable != "" {
+			if variables[o.Variable] == nil {
+				if !o.Optional {
+					m.faults = append(m.faults, fmt.Errorf("%s calls %s, and lacks %s", f.name, name, o.Variable))
+				}
+				continue
 			}
-			continue
+			value = m.text(f.template, variables[o.Variable])
 		}
-		on, context := o.on(m.text(f.template, variables[o.Variable]))
-		c := Call{By: f.name, Why: name, Action: o.Action, on: on, from: f.role, context: map[string][]string{"lambda:sourcefunctionarn": {f.arn}}}
-		maps.Copy(c.context, context)
-		if f.inNetwork {
-			c.endpoint = o.endpoint()
+		on, context := o.resources(m.stage, value)
+		if len(on) == 0 {
+			m.faults = append(m.faults, fmt.Errorf("%s calls %s, and the stage has nothing that it could be made on", f.name, name))
 		}
-		m.calls = append(m.calls, c)
+		for _, resource := range on {
+			c := Call{By: f.name, Why: name, Action: o.Action, on: resource, from: f.role, context: map[string][]string{"lambda:sourcefunctionarn": {f.arn}}}
+			maps.Copy(c.context, context)
+			if f.inNetwork {
+				c.endpoint = o.endpoint()
+			}
+			m.calls = append(m.calls, c)
+		}
 	}
 }
 
 // function adds what Lambda does with a function's role.
 func (m *maker) function(f *function) {
 	const guide = "https://docs.aws.amazon.com/lambda/latest/dg/"
-	m.calls = append(m.calls, Call{By: f.name, Why: guide + "lambda-intro-execution-role.html", Action: "sts:AssumeRole", on: f.role.arn, from: f.role, service: "lambda.amazonaws.com"})
+	m.assumed(f.role, guide+"lambda-intro-execution-role.html", "lambda.amazonaws.com")
 	logging, _ := f.properties["LoggingConfig"].(map[string]any)
 	group := m.text(f.template, logging["LogGroup"])
 	m.withRole(f.role, guide+"monitoring-cloudwatchlogs.html", arn("logs", "log-group:"+group+":log-stream:2026/01/01/[1]0"), "logs:CreateLogStream", "logs:PutLogEvents")
-	if tracing, _ := f.properties["TracingConfig"].(map[string]any); tracing["Mode"] == "Active" {
-		m.withRole(f.role, guide+"services-xray.html", "*", "xray:PutTraceSegments", "xray:PutTelemetryRecords")
-	}
 	if f.inNetwork {
 		const why = guide + "configuration-vpc.html"
 		m.withRole(f.role, why, "*", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
@@ -156,7 +179,8 @@ func (m *maker) function(f *function) {
 // Not here are the calls that no policy of a template decides: those of CloudFormation,
 // which deploys with a role of the account's own and calls the custom resource's function
 // with it; the gateway's access log, which the account's policy for vended logs lets in;
-// and the moves that SQS makes from a queue to its dead-letter queue.
+// the moves that SQS makes from a queue to its dead-letter queue; and the mails of a user
+// pool, which Cognito sends with a role that it makes itself.
 func (m *maker) resource(t *template, id string, r cfn) {
 	by := t.stack + "/" + id
 	switch r.Type {
@@ -210,6 +234,30 @@ func (m *maker) resource(t *template, id string, r cfn) {
 				m.byService(by+" "+property, why, "cloudwatch.amazonaws.com", arn("cloudwatch", "alarm:"+by), "sns:Publish", m.text(t, topic))
 			}
 		}
+	case "AWS::ElasticLoadBalancingV2::LoadBalancer":
+		const why = "https://docs.aws.amazon.com/elasticloadbalancing/latest/application/enable-access-logging.html"
+		attributes := map[string]string{}
+		list, _ := r.Properties["LoadBalancerAttributes"].([]any)
+		for _, item := range list {
+			attribute, _ := item.(map[string]any)
+			attributes[fmt.Sprint(attribute["Key"])] = m.text(t, attribute["Value"])
+		}
+		if attributes["access_logs.s3.enabled"] == "true" {
+			file := fmt.Sprintf("%s/AWSLogs/%s/elasticloadbalancing/%s/2026/01/01/app.log.gz", attributes["access_logs.s3.prefix"], account, region)
+			m.byService(by, why, "logdelivery.elasticloadbalancing.amazonaws.com",
+				arn("elasticloadbalancing", "loadbalancer/app/"+m.text(t, r.Properties["Name"])+"/0123456789abcdef"),
+				"s3:PutObject", "arn:"+partition+":s3:::"+attributes["access_logs.s3.bucket"]+"/"+file)
+		}
+	case "AWS::EC2::FlowLog":
+		const why = "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html"
+		if taken, found := m.role(t, r.Properties["DeliverLogsPermissionArn"]); found {
+			m.assumed(taken, why, "vpc-flow-logs.amazonaws.com")
+			group := arn("logs", "log-group:"+m.text(t, r.Properties["LogGroupName"]))
+			m.withRole(taken, why, group+":log-stream:eni-0-all", "logs:CreateLogStream", "logs:PutLogEvents")
+			m.withRole(taken, why, group+":log-stream:", "logs:DescribeLogStreams")
+		}
+	case "AWS::Lambda::Alias":
+		m.canary(t, id, r)
 	case "AWS::Cognito::UserPool":
 		const why = "https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-working-with-lambda-triggers.html"
 		pool, err := t.attribute(id, "Arn")
@@ -225,6 +273,30 @@ func (m *maker) resource(t *template, id string, r cfn) {
 			}
 			m.byService(by+" "+trigger, why, "cognito-idp.amazonaws.com", pool.(string), "lambda:InvokeFunction", m.text(t, target))
 		}
+	}
+}
+
+// canary adds what CodeDeploy does with a deployment group's role when it moves an alias.
+func (m *maker) canary(t *template, id string, alias cfn) {
+	update, asked := alias.UpdatePolicy["CodeDeployLambdaAliasUpdate"].(map[string]any)
+	if !asked {
+		return
+	}
+	const why = "https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambdaLimited.html"
+	reference, _ := update["DeploymentGroupName"].(map[string]any)
+	group := t.Resources[fmt.Sprint(reference["Ref"])]
+	r, found := m.role(t, group.Properties["ServiceRoleArn"])
+	if !found {
+		return
+	}
+	m.assumed(r, why, "codedeploy.amazonaws.com")
+	live := m.text(t, map[string]any{"Ref": id})
+	m.withRole(r, why, live[:strings.LastIndex(live, ":")], "lambda:GetAlias", "lambda:UpdateAlias")
+	m.withRole(r, why, live, "lambda:GetProvisionedConcurrencyConfig")
+	configuration, _ := group.Properties["AlarmConfiguration"].(map[string]any)
+	alarms, _ := configuration["Alarms"].([]any)
+	for _, alarm := range alarms {
+		m.withRole(r, why, arn("cloudwatch", "alarm:"+m.text(t, alarm.(map[string]any)["Name"])), "cloudwatch:DescribeAlarms")
 	}
 }
 

@@ -13,13 +13,14 @@ import (
 // Report is the outcome of a check, with the counts that show that it looked at something.
 type Report struct {
 	Calls, Statements, Crossings int
+	Functions                    []string
 
 	// Missing are calls that are denied, Unknown those that cannot be decided, Unneeded the
 	// grants that no call takes, and Wide those that take more than their calls: of any
 	// action, or of any resource where each call has one.
 	Missing, Unknown, Unneeded, Wide []string
 	// Ineffective are denials that deny nothing, and Reached what a service's role can
-	// reach of another service.
+	// reach of another service, or of another stage.
 	Ineffective, Reached []string
 }
 
@@ -27,12 +28,15 @@ type Report struct {
 func (s *Stage) Check() Report {
 	calls, faults := s.made()
 	report := Report{Calls: len(calls)}
+	for _, f := range s.functions {
+		report.Functions = append(report.Functions, f.name)
+	}
 	for _, fault := range faults {
 		report.Unknown = append(report.Unknown, fault.Error())
 	}
 	used := map[string]bool{} // by a call that has no resource
 	for _, c := range calls {
-		result := s.decide(c)
+		result := s.decide(c, s)
 		switch result.Effect {
 		case policy.Allowed:
 			for _, statement := range result.Statements {
@@ -64,7 +68,7 @@ func (s *Stage) Check() Report {
 			}
 		}
 	}
-	s.cross(&report)
+	s.cross(s, &report)
 	return report
 }
 
@@ -93,7 +97,7 @@ func (s *Stage) statements() []policy.Statement {
 }
 
 // denies is whether a denial denies one of the calls, or a publication to its resource,
-// when it is made without TLS.
+// when it is made without TLS, or by the code of the function that has the role.
 func (s *Stage) denies(statement policy.Statement, calls []Call) bool {
 	for _, on := range statement.Resource {
 		action := "sqs:SendMessage"
@@ -103,9 +107,14 @@ func (s *Stage) denies(statement policy.Statement, calls []Call) bool {
 		calls = append(calls, Call{Action: action, on: on, from: s.functions[0].role})
 	}
 	for _, c := range calls {
-		c.context = with(c.context, "aws:securetransport", "false")
-		if result := s.decide(c); result.Effect == policy.ExplicitlyDenied && slices.Contains(result.Statements, statement.Name) {
-			return true
+		tries := []map[string][]string{with(c.context, "aws:securetransport", "false")}
+		if c.from != nil {
+			tries = append(tries, with(c.context, "lambda:sourcefunctionarn", c.from.function))
+		}
+		for _, c.context = range tries {
+			if result := s.decide(c, s); result.Effect == policy.ExplicitlyDenied && slices.Contains(result.Statements, statement.Name) {
+				return true
+			}
 		}
 	}
 	return false
@@ -135,16 +144,38 @@ var stores = map[string][]string{
 	"AWS::SSM::Parameter":         {"ssm:GetParameter", "ssm:GetParameters", "ssm:GetParametersByPath", "ssm:PutParameter"},
 	"AWS::SNS::Topic":             {"sns:Publish", "sns:Subscribe"},
 	"AWS::Logs::LogGroup":         {"logs:CreateLogStream", "logs:PutLogEvents", "logs:GetLogEvents", "logs:FilterLogEvents"},
-	"AWS::Lambda::Function":       {"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "lambda:GetFunction"},
+	"AWS::Lambda::Function":       {"lambda:InvokeFunction", "lambda:UpdateFunctionCode", "lambda:GetFunction", "lambda:UpdateAlias"},
+	"AWS::S3::Bucket":             {"s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket", "s3:PutBucketPolicy"},
 }
 
-// cross tries every role on all that other stacks own: nothing may be allowed, and
-// nothing left open.
-func (s *Stage) cross(report *Report) {
-	for _, stack := range slices.Sorted(maps.Keys(s.templates)) {
-		t := s.templates[stack]
+// shared is what the stacks of one stage share, and another stage must not reach.
+var shared = map[string][]string{
+	"AWS::Events::EventBus":                {"events:PutEvents", "events:PutRule", "events:DeleteEventBus"},
+	"AWS::Cognito::UserPool":               {"cognito-idp:AdminGetUser", "cognito-idp:AdminCreateUser", "cognito-idp:AdminSetUserPassword", "cognito-idp:AdminUpdateUserAttributes", "cognito-idp:AdminDeleteUser"},
+	"AWS::ServiceDiscovery::HttpNamespace": {"servicediscovery:DiscoverInstances", "servicediscovery:DiscoverInstancesRevision", "servicediscovery:DeleteNamespace"},
+	"AWS::ServiceDiscovery::Service": {
+		"servicediscovery:ListInstances", "servicediscovery:UpdateInstanceCustomHealthStatus", "servicediscovery:RegisterInstance", "servicediscovery:DeregisterInstance",
+	},
+}
+
+// Cross tries every role on all that another stage of the same account owns.
+func (s *Stage) Cross(other *Stage) Report {
+	var report Report
+	s.cross(other, &report)
+	return report
+}
+
+// cross tries every role on all that other stacks own, of the same stage or of another:
+// nothing may be allowed, and nothing left open.
+func (s *Stage) cross(owner *Stage, report *Report) {
+	for _, stack := range slices.Sorted(maps.Keys(owner.templates)) {
+		t := owner.templates[stack]
 		for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
-			actions := stores[t.Resources[id].Type]
+			kind := t.Resources[id].Type
+			actions := stores[kind]
+			if s != owner {
+				actions = slices.Concat(actions, shared[kind])
+			}
 			if actions == nil {
 				continue
 			}
@@ -153,15 +184,16 @@ func (s *Stage) cross(report *Report) {
 				report.Unknown = append(report.Unknown, err.Error())
 				continue
 			}
-			for _, f := range s.functions {
-				if f.role.stack == stack {
+			for _, name := range slices.Sorted(maps.Keys(s.roles)) {
+				r := s.roles[name]
+				if r.stack == stack {
 					continue
 				}
 				for on, more := range parts {
 					for _, action := range append(more, actions...) {
 						report.Crossings++
-						c := Call{By: f.name, Why: "of another service", Action: action, on: on, from: f.role, context: map[string][]string{"lambda:sourcefunctionarn": {f.arn}}}
-						switch result := s.decide(c); result.Effect {
+						c := Call{By: r.name, Why: "of another's", Action: action, on: on, from: r, context: map[string][]string{"lambda:sourcefunctionarn": {r.function}}}
+						switch result := s.decide(c, owner); result.Effect {
 						case policy.Allowed:
 							report.Reached = append(report.Reached, c.String())
 						case policy.Unknown:
@@ -200,6 +232,8 @@ func (t *template) parts(id string) (map[string][]string, error) {
 		return map[string][]string{strings.TrimSuffix(on, "*") + "log-stream:2026/01/01/[1]0": nil}, nil
 	case "AWS::Lambda::Function":
 		return map[string][]string{on: nil, on + ":live": nil}, nil
+	case "AWS::S3::Bucket":
+		return map[string][]string{on: nil, on + "/balancer/AWSLogs/" + account + "/app.log.gz": nil}, nil
 	}
 	return map[string][]string{on: nil}, nil
 }

@@ -38,6 +38,7 @@ var Code = map[string][]string{
 	"users/relay": relay,
 
 	"platform/poolkeys": nil, // it asks the pool's public address
+	"platform/pretoken": {"cognitoidentityprovider.AdminGetUser trigger"},
 }
 
 const (
@@ -60,15 +61,15 @@ var relay = []string{publish, send}
 // Operation is a call of the code, as AWS authorises it.
 type Operation struct {
 	Action string
-	// Variable is the environment's, of which the resource is made.
+	// Variable is the environment's, of which the resource is made; "" where the code learns
+	// it otherwise.
 	Variable string
 	// Optional calls are made only where the variable is set.
 	Optional bool
 
-	resource func(value string) (arn string, context map[string][]string)
+	// resources are the ARNs, each of which must be allowed, with what else decides.
+	resources func(s *Stage, value string) (arns []string, context map[string][]string)
 }
-
-func (o Operation) on(value string) (string, map[string][]string) { return o.resource(value) }
 
 // endpoint is the name of the network's endpoint that leads to the operation's service.
 func (o Operation) endpoint() string {
@@ -95,8 +96,8 @@ var Operations = map[string]Operation{
 	check:     of("dynamodb:ConditionCheckItem", "TABLE_NAME", "dynamodb", "table/%"),
 
 	publish: of("events:PutEvents", "BUS_NAME", "events", "event-bus/%"),
-	send: {Action: "sqs:SendMessage", Variable: "DLQ_URL", resource: func(url string) (string, map[string][]string) {
-		return queueARN(url), nil
+	send: {Action: "sqs:SendMessage", Variable: "DLQ_URL", resources: func(_ *Stage, url string) ([]string, map[string][]string) {
+		return []string{queueARN(url)}, nil
 	}},
 
 	"cognitoidentityprovider.AdminCreateUser":           of("cognito-idp:AdminCreateUser", "USER_POOL_ID", "cognito-idp", "userpool/%"),
@@ -104,25 +105,28 @@ var Operations = map[string]Operation{
 	"cognitoidentityprovider.AdminUpdateUserAttributes": of("cognito-idp:AdminUpdateUserAttributes", "USER_POOL_ID", "cognito-idp", "userpool/%"),
 	"cognitoidentityprovider.AdminGetUser":              of("cognito-idp:AdminGetUser", "USER_POOL_ID", "cognito-idp", "userpool/%"),
 	"cognitoidentityprovider.AdminDeleteUser":           of("cognito-idp:AdminDeleteUser", "USER_POOL_ID", "cognito-idp", "userpool/%"),
+	// The pool says in its event which it is.
+	"cognitoidentityprovider.AdminGetUser trigger": onEach("cognito-idp:AdminGetUser", "", "AWS::Cognito::UserPool"),
 
 	"secretsmanager.GetSecretValue": optional(Operation{Action: "secretsmanager:GetSecretValue", Variable: "STRIPE_SECRET_ARN",
-		resource: func(secret string) (string, map[string][]string) { return secret, nil }}),
-	"sesv2.SendEmail": optional(Operation{Action: "ses:SendEmail", Variable: "MAIL_FROM", resource: func(from string) (string, map[string][]string) {
+		resources: func(_ *Stage, secret string) ([]string, map[string][]string) { return []string{secret}, nil }}),
+	"sesv2.SendEmail": optional(Operation{Action: "ses:SendEmail", Variable: "MAIL_FROM", resources: func(_ *Stage, from string) ([]string, map[string][]string) {
 		_, domain, _ := strings.Cut(from, "@")
-		return arn("ses", "identity/"+domain), map[string][]string{"ses:fromaddress": {from}}
+		return []string{arn("ses", "identity/"+domain)}, map[string][]string{"ses:fromaddress": {from}}
 	}}),
 
-	discover:                         optional(inNamespace("servicediscovery:DiscoverInstances")),
-	discoverRevision:                 optional(inNamespace("servicediscovery:DiscoverInstancesRevision")),
-	"servicediscovery.ListServices":  ofService("servicediscovery:ListServices", "*"),
-	"servicediscovery.ListInstances": ofService("servicediscovery:ListInstances", arn("servicediscovery", "service/srv-0")),
-	"servicediscovery.UpdateInstanceCustomHealthStatus": ofService("servicediscovery:UpdateInstanceCustomHealthStatus", arn("servicediscovery", "service/srv-0")),
+	discover:         optional(inNamespace("servicediscovery:DiscoverInstances")),
+	discoverRevision: optional(inNamespace("servicediscovery:DiscoverInstancesRevision")),
+	"servicediscovery.ListServices": {Action: "servicediscovery:ListServices", Variable: "NAMESPACE_ID",
+		resources: func(*Stage, string) ([]string, map[string][]string) { return []string{"*"}, nil }},
+	"servicediscovery.ListInstances":                    onEach("servicediscovery:ListInstances", "NAMESPACE_ID", "AWS::ServiceDiscovery::Service"),
+	"servicediscovery.UpdateInstanceCustomHealthStatus": onEach("servicediscovery:UpdateInstanceCustomHealthStatus", "NAMESPACE_ID", "AWS::ServiceDiscovery::Service"),
 }
 
 // of is an operation on a resource whose form has a variable's value for %.
 func of(action, variable, service, form string) Operation {
-	return Operation{Action: action, Variable: variable, resource: func(value string) (string, map[string][]string) {
-		return arn(service, strings.ReplaceAll(form, "%", value)), nil
+	return Operation{Action: action, Variable: variable, resources: func(_ *Stage, value string) ([]string, map[string][]string) {
+		return []string{arn(service, strings.ReplaceAll(form, "%", value))}, nil
 	}}
 }
 
@@ -132,13 +136,15 @@ func optional(o Operation) Operation {
 }
 
 func inNamespace(action string) Operation {
-	return Operation{Action: action, Variable: "DISCOVERY_NAMESPACE", resource: func(namespace string) (string, map[string][]string) {
-		return arn("servicediscovery", "namespace/ns-0"), map[string][]string{"servicediscovery:namespacename": {namespace}}
+	return Operation{Action: action, Variable: "DISCOVERY_NAMESPACE", resources: func(s *Stage, namespace string) ([]string, map[string][]string) {
+		on := append(s.all("AWS::ServiceDiscovery::HttpNamespace"), s.all("AWS::ServiceDiscovery::Service")...)
+		return on, map[string][]string{"servicediscovery:namespacename": {namespace}}
 	}}
 }
 
-func ofService(action, resource string) Operation {
-	return Operation{Action: action, Variable: "NAMESPACE_ID", resource: func(string) (string, map[string][]string) {
-		return resource, map[string][]string{"servicediscovery:servicearn": {resource}}
+// onEach is an operation on every resource of a type that the stage has.
+func onEach(action, variable, kind string) Operation {
+	return Operation{Action: action, Variable: variable, resources: func(s *Stage, _ string) ([]string, map[string][]string) {
+		return s.all(kind), nil
 	}}
 }

@@ -28,8 +28,9 @@ type template struct {
 
 // cfn is a resource as it stands in a template.
 type cfn struct {
-	Type       string
-	Properties map[string]any
+	Type         string
+	Properties   map[string]any
+	UpdatePolicy map[string]any
 }
 
 // resolve replaces the intrinsic functions in a value by what they would be after a
@@ -82,6 +83,25 @@ func (t *template) call(function string, argument any) (any, error) {
 			list, err := t.texts(parts[1])
 			return strings.Join(list, fmt.Sprint(parts[0])), err
 		}
+	case "Fn::Split":
+		if parts, ok := argument.([]any); ok && len(parts) == 2 {
+			text, err := t.text(parts[1])
+			var list []any
+			for part := range strings.SplitSeq(text, fmt.Sprint(parts[0])) {
+				list = append(list, part)
+			}
+			return list, err
+		}
+	case "Fn::Select":
+		if parts, ok := argument.([]any); ok && len(parts) == 2 {
+			list, err := t.texts(parts[1])
+			if err != nil {
+				return nil, err
+			}
+			if i, ok := parts[0].(float64); ok && int(i) < len(list) {
+				return list[int(i)], nil
+			}
+		}
 	}
 	raw, _ := json.Marshal(argument)
 	return nil, fmt.Errorf("%s: %s %s is not resolved", t.stack, function, raw)
@@ -126,6 +146,8 @@ func (t *template) ref(id string) (any, error) {
 		return "amazonaws.com", nil
 	case "AWS::StackName":
 		return t.stack, nil
+	case "AWS::StackId":
+		return arn("cloudformation", "stack/"+t.stack+"/0a1b2c3d-0000-11f1-8000-0123456789ab"), nil
 	case "AWS::NoValue":
 		return nil, nil
 	}
@@ -154,12 +176,14 @@ func (t *template) attribute(id, name string) (any, error) {
 	// The first is the property that names the resource, then its ARN's service and form.
 	form := map[string][3]string{
 		"AWS::ApiGatewayV2::Api":               {"", "", ""},
+		"AWS::CloudWatch::Alarm":               {"AlarmName", "cloudwatch", "alarm:%s"},
 		"AWS::Cognito::UserPool":               {"", "cognito-idp", "userpool/%s"},
 		"AWS::Cognito::UserPoolClient":         {"", "", ""},
 		"AWS::DynamoDB::GlobalTable":           {"TableName", "dynamodb", "table/%s"},
 		"AWS::Events::EventBus":                {"Name", "events", "event-bus/%s"},
 		"AWS::Lambda::Function":                {"FunctionName", "lambda", "function:%s"},
 		"AWS::Logs::LogGroup":                  {"LogGroupName", "logs", "log-group:%s:*"},
+		"AWS::S3::Bucket":                      {"BucketName", "", ""},
 		"AWS::SecretsManager::Secret":          {"Name", "secretsmanager", "secret:%s-AbCdEf"},
 		"AWS::ServiceDiscovery::HttpNamespace": {"", "servicediscovery", "namespace/%s"},
 		"AWS::ServiceDiscovery::Service":       {"", "servicediscovery", "service/%s"},
@@ -179,6 +203,9 @@ func (t *template) attribute(id, name string) (any, error) {
 		}
 		bus, err := t.text(r.Properties["EventBusName"])
 		return arn("events", "rule/"+bus+"/"+rule), err
+	case r.Type == "AWS::S3::Bucket" && name != "":
+		bucket, err := named("BucketName")
+		return "arn:" + partition + ":s3:::" + bucket, err
 	case r.Type == "AWS::Lambda::Alias" && name == "":
 		function, err := t.text(r.Properties["FunctionName"])
 		return arn("lambda", "function:"+function+":"+fmt.Sprint(r.Properties["Name"])), err

@@ -26,6 +26,7 @@ type Stage struct {
 	roles     map[string]*role // by ARN
 	functions []*function
 	resources map[string][]policy.Document // resource policies, by ARN
+	tagged    map[string][]string          // the stages that registered services are tagged with, by ARN
 	network   bool                         // the stage has one of its own
 	endpoints map[string][]policy.Document // of the network's endpoints, by the service's name
 }
@@ -35,6 +36,7 @@ type role struct {
 	name     string // for messages: that of its function
 	stack    string
 	arn      string
+	function string // ARN of the function that takes it, or ""
 	identity []policy.Document
 	boundary []policy.Document
 	trust    []policy.Document
@@ -52,7 +54,10 @@ type function struct {
 // Read takes a stage's templates by the names of their stacks, and the documents of the
 // managed policies that they name, which are not part of them.
 func Read(templates, managed map[string][]byte) (*Stage, error) {
-	s := &Stage{templates: map[string]*template{}, roles: map[string]*role{}, resources: map[string][]policy.Document{}, endpoints: map[string][]policy.Document{}}
+	s := &Stage{
+		templates: map[string]*template{}, roles: map[string]*role{}, tagged: map[string][]string{},
+		resources: map[string][]policy.Document{}, endpoints: map[string][]policy.Document{},
+	}
 	for stack, raw := range templates {
 		t := &template{stack: stack, all: s}
 		if err := json.Unmarshal(raw, t); err != nil {
@@ -86,12 +91,12 @@ func (s *Stage) add(t *template, id string) error {
 	switch r.Type {
 	case "AWS::Lambda::Function":
 		return s.addFunction(t, id)
-	case "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::SecretsManager::ResourcePolicy":
+	case "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::SecretsManager::ResourcePolicy", "AWS::S3::BucketPolicy":
 		d, err := t.document(t.stack+"/"+id, r.Properties["PolicyDocument"], r.Properties["ResourcePolicy"])
 		if err != nil {
 			return err
 		}
-		for _, property := range []string{"Queues", "Topics", "SecretId"} {
+		for _, property := range []string{"Queues", "Topics", "SecretId", "Bucket"} {
 			if r.Properties[property] == nil {
 				continue
 			}
@@ -101,11 +106,26 @@ func (s *Stage) add(t *template, id string) error {
 			}
 			for _, owner := range owners {
 				owner = queueARN(owner)
+				if property == "Bucket" {
+					owner = "arn:" + partition + ":s3:::" + owner
+				}
 				s.resources[owner] = append(s.resources[owner], d)
 			}
 		}
 	case "AWS::Lambda::Permission":
 		return s.addPermission(t, id)
+	case "AWS::ServiceDiscovery::Service":
+		own, err := t.attribute(id, "Arn")
+		if err != nil {
+			return err
+		}
+		tags, _ := r.Properties["Tags"].([]any)
+		s.tagged[own.(string)] = nil
+		for _, tag := range tags {
+			if tag := tag.(map[string]any); tag["Key"] == "stage" {
+				s.tagged[own.(string)] = []string{fmt.Sprint(tag["Value"])}
+			}
+		}
 	case "AWS::EC2::VPC":
 		s.network = true
 	case "AWS::EC2::VPCEndpoint":
@@ -172,6 +192,7 @@ func (s *Stage) addFunction(t *template, id string) error {
 	if f.role == nil {
 		return fmt.Errorf("no stack has the role %s", taken)
 	}
+	f.function = f.arn
 	s.functions = append(s.functions, f)
 	return nil
 }
@@ -286,6 +307,23 @@ func (s *Stage) addPermission(t *template, id string) error {
 	d, err := t.document(t.stack+"/"+id, map[string]any{"Version": "2012-10-17", "Statement": statement})
 	s.resources[target] = append(s.resources[target], d)
 	return err
+}
+
+// all are the ARNs of the stage's resources of a type.
+func (s *Stage) all(kind string) []string {
+	var arns []string
+	for _, stack := range slices.Sorted(maps.Keys(s.templates)) {
+		t := s.templates[stack]
+		for _, id := range slices.Sorted(maps.Keys(t.Resources)) {
+			if t.Resources[id].Type != kind {
+				continue
+			}
+			if own, err := t.attribute(id, "Arn"); err == nil {
+				arns = append(arns, own.(string))
+			}
+		}
+	}
+	return arns
 }
 
 // parameter is the value of an SSM parameter, which one of the stacks writes.

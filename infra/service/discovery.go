@@ -36,11 +36,11 @@ func (b *builder) finding(f *Function) {
 	switch b.Discovery {
 	case Registry:
 		f.Env["DISCOVERY_NAMESPACE"] = jsii.String(Namespace(b.Stage))
-		// These two actions know no resources; what limits them is the namespace that
-		// a request names.
+		// A request is for a namespace and a service, and both must be allowed. The services'
+		// ids are not known beforehand; what limits them is the namespace that is named.
 		f.Allow = append(f.Allow, awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 			Actions:   jsii.Strings("servicediscovery:DiscoverInstances", "servicediscovery:DiscoverInstancesRevision"),
-			Resources: jsii.Strings("*"),
+			Resources: Registrations(b.stack, b.param(param.NamespaceID)),
 			Conditions: &map[string]interface{}{"StringEquals": map[string]*string{
 				"servicediscovery:NamespaceName": jsii.String(Namespace(b.Stage)),
 			}},
@@ -49,6 +49,16 @@ func (b *builder) finding(f *Function) {
 	default:
 		f.Params = with(f.Params, map[string]string{"ALB_URL": param.AlbURL})
 	}
+}
+
+// Registrations are the ARNs of a namespace of Cloud Map, and of every service.
+func Registrations(stack awscdk.Stack, namespace *string) *[]*string {
+	arn := func(resource string, name *string) *string {
+		return stack.FormatArn(&awscdk.ArnComponents{
+			Service: jsii.String("servicediscovery"), Resource: jsii.String(resource), ResourceName: name,
+		})
+	}
+	return &[]*string{arn("namespace", namespace), arn("service", jsii.String("*"))}
 }
 
 // register makes the service known in the registry, whichever way others find it: so

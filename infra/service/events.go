@@ -156,9 +156,10 @@ func (b *builder) consumer(s *Service) {
 		}))
 	}
 
-	f.Allow = append(append(useTable(s.Table), queryIndex(s.Table, index), allow([]string{
-		"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility",
-	}, s.Queue.QueueArn()), allow([]string{"sqs:SendMessage"}, s.ConsumerDLQ.QueueArn())), f.Allow...)
+	f.Allow = append([]awsiam.PolicyStatement{
+		allow([]string{"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}, s.Queue.QueueArn()),
+		allow([]string{"sqs:SendMessage"}, s.ConsumerDLQ.QueueArn()),
+	}, f.Allow...)
 	consumer, live := b.function("consumer", f, nil)
 	s.Consumer = consumer
 	awslambda.NewCfnEventSourceMapping(b.scope, jsii.String("ConsumerMapping"), &awslambda.CfnEventSourceMappingProps{

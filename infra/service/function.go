@@ -8,7 +8,6 @@ import (
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awscloudwatch"
-	"github.com/aws/aws-cdk-go/awscdk/v2/awsdynamodb"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsec2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -54,8 +53,9 @@ func (f Function) over(house Function) Function {
 // The pool's keys come along too, for the tokens of requests that the balancer brings
 // (decision 6). A function that has a way to the internet is told where they are
 // published, and so outlives their rotation.
-func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.Alias) {
+func (b *builder) api() (awslambda.Function, awslambda.Alias) {
 	f := b.API.over(apiDefaults)
+	f.Table = append([]TableAction{GetItem, conditionCheckItem}, f.Table...) // the readiness check
 	f.Env = with(f.Env, map[string]*string{
 		"CURSOR_KEY": awscdk.Fn_Join(jsii.String(""), &[]*string{
 			jsii.String("{{resolve:secretsmanager:"), b.param(param.CursorKeyArn), jsii.String(":SecretString:::}}"),
@@ -67,7 +67,6 @@ func (b *builder) api(table awsdynamodb.TableV2) (awslambda.Function, awslambda.
 		"USER_POOL_CLIENT_ID": param.UserPoolClientID,
 		"POOL_KEYS":           param.PoolKeys,
 	})
-	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
 		f, network = b.callsServices("api", f)
@@ -140,7 +139,7 @@ func (b *builder) function(fn string, f Function, network *awslambda.FunctionPro
 		AssumedBy: awsiam.NewServicePrincipal(jsii.String("lambda.amazonaws.com"), nil),
 	})
 	role.AddToPolicy(allow([]string{"logs:CreateLogStream", "logs:PutLogEvents"}, logs.LogGroupArn()))
-	for _, statement := range f.Allow {
+	for _, statement := range append(useTable(b.data, f.Table), f.Allow...) {
 		role.AddToPolicy(statement)
 	}
 	env := with(f.Env, map[string]*string{

@@ -30,9 +30,8 @@ const missed = 5
 // known is that runs fail, so that is an alarm.
 func (b *builder) scheduled(s *Service, schedule Schedule) {
 	f := schedule.Function.over(sweepDefaults)
-	f.Allow = append(useTable(s.Table), f.Allow...)
 	if schedule.Due {
-		f.Allow = append(f.Allow, queryIndex(s.Table, dueIndex))
+		f.Table = append(f.Table, queryGSI2)
 	}
 	var network *awslambda.FunctionProps
 	if schedule.CallsServices {

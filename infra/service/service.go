@@ -91,6 +91,7 @@ type Event struct{ Source, Type string }
 type Function struct {
 	Env     map[string]*string
 	Params  map[string]string // more variables: parameters of other stacks, by key
+	Table   []TableAction     // what it does with the table, beyond what its kind does anyway
 	Allow   []awsiam.PolicyStatement
 	Timeout time.Duration
 	Memory  int // MB
@@ -123,6 +124,7 @@ type builder struct {
 	scope constructs.Construct
 	stack awscdk.Stack
 	vpc   awsec2.IVpc // nil until a function is put into it
+	data  awsdynamodb.TableV2
 
 	released    []released
 	application awscodedeploy.CfnApplication // nil until a function has a canary
@@ -145,7 +147,8 @@ func New(scope constructs.Construct, id string, props Props) Service {
 	s := Service{Construct: b.scope}
 
 	s.Table = b.table()
-	api, live := b.api(s.Table)
+	b.data = s.Table
+	api, live := b.api()
 	s.API = api
 	s.Routes = b.gateway(live)
 	targets := b.balancer(live)

@@ -14,6 +14,34 @@ const (
 	dueIndex = "GSI2" // what its schedules work through: sparse, keys only
 )
 
+// TableAction is what a function does with its service's table, by the name that IAM has
+// for it. A transaction takes the permissions of its parts and none of its own. There is no
+// Scan.
+type TableAction int
+
+// The actions.
+const (
+	GetItem TableAction = iota
+	PutItem
+	DeleteItem
+	Query     // of the table itself
+	QueryGSI1 // of the index by which the service lists
+
+	conditionCheckItem
+	queryGSI2
+)
+
+// tableActions are IAM's names, and the part of the table that each is on.
+var tableActions = [...]struct{ name, part string }{
+	GetItem:            {"GetItem", ""},
+	PutItem:            {"PutItem", ""},
+	DeleteItem:         {"DeleteItem", ""},
+	Query:              {"Query", ""},
+	QueryGSI1:          {"Query", "/index/" + index},
+	conditionCheckItem: {"ConditionCheckItem", ""},
+	queryGSI2:          {"Query", "/index/" + dueIndex},
+}
+
 // tableName is fixed: a stack that is deployed again finds the table that its
 // predecessor left, by this name, and takes it over or fails. Under a name of
 // CloudFormation's it would begin with an empty one (decision 15).
@@ -63,17 +91,15 @@ func DataPolicy(protect bool) awscdk.RemovalPolicy {
 	return awscdk.RemovalPolicy_DESTROY
 }
 
-// useTable is what a function that owns its data needs: point reads, queries, and
-// the actions that make up a transaction. There is no Scan, and a transaction needs
-// no permission of its own.
-func useTable(t awsdynamodb.TableV2) []awsiam.PolicyStatement {
-	return []awsiam.PolicyStatement{allow([]string{
-		"dynamodb:GetItem", "dynamodb:Query",
-		"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem",
-	}, t.TableArn())}
-}
-
-// queryIndex lets a function read one of the table's indexes.
-func queryIndex(t awsdynamodb.TableV2, name string) awsiam.PolicyStatement {
-	return allow([]string{"dynamodb:Query"}, awscdk.Fn_Join(jsii.String(""), &[]*string{t.TableArn(), jsii.String("/index/" + name)}))
+// useTable lets a function do what it says that it does.
+func useTable(t awsdynamodb.TableV2, actions []TableAction) []awsiam.PolicyStatement {
+	statements := make([]awsiam.PolicyStatement, 0, len(actions))
+	for _, a := range actions {
+		on := t.TableArn()
+		if part := tableActions[a].part; part != "" {
+			on = awscdk.Fn_Join(jsii.String(""), &[]*string{on, jsii.String(part)})
+		}
+		statements = append(statements, allow([]string{"dynamodb:" + tableActions[a].name}, on))
+	}
+	return statements
 }

@@ -17,5 +17,6 @@ func catalogService(awscdk.Stack, Config) service.Props {
 			service.SignedIn("PATCH", "/{id}"),
 			service.SignedIn("DELETE", "/{id}"),
 		},
+		API: service.Function{Table: []service.TableAction{service.QueryGSI1, service.PutItem, service.DeleteItem}},
 	}
 }

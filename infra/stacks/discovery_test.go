@@ -116,7 +116,7 @@ func TestDiscoveryPermissions(t *testing.T) {
 						continue
 					}
 					got = append(got, action.(string))
-					// The actions have no resource; without the condition they reach every stage.
+					// The services' ids are not known; without the condition those of every stage are in reach.
 					condition := map[string]any{"StringEquals": map[string]any{"servicediscovery:NamespaceName": "tradewind-test"}}
 					if diff := cmp.Diff(condition, s["Condition"]); diff != "" {
 						t.Errorf("%s: %s: %s: %s", name, f, action, diff)

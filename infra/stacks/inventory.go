@@ -15,5 +15,7 @@ func inventoryService(awscdk.Stack, Config) service.Props {
 			service.SignedIn("PUT", "/{productId}"),
 			service.SignedIn("POST", "/{productId}/adjustments"),
 		},
+		API:      service.Function{Table: []service.TableAction{service.PutItem}},
+		Consumer: service.Function{Table: []service.TableAction{service.GetItem, service.PutItem}},
 	}
 }

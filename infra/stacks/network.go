@@ -51,10 +51,6 @@ func newNetwork(stack awscdk.Stack, c Config) network {
 		Description:      jsii.String("Functions that call services"),
 		AllowAllOutbound: jsii.Bool(false), // where each may go is said by a group of its own
 	})
-	if settings.Discovery == service.Registry && settings.Network.VPC.ID == "" {
-		registryEndpoint(stack, vpc, callers)
-	}
-
 	group := openTo(stack, vpc, "BalancerSecurityGroup", "Internal load balancer", callers, balancerPort(c))
 	// The name is fixed because the local endpoint's address of the balancer is made
 	// from it before the balancer exists.
@@ -66,7 +62,7 @@ func newNetwork(stack awscdk.Stack, c Config) network {
 		DropInvalidHeaderFields: jsii.Bool(true),
 	})
 	if settings.Logs.Balancer {
-		balancer.LogAccessLogs(accessLogs(stack, settings.Logs.Days), jsii.String("balancer"))
+		logTo(accessLogs(stack, settings.Logs.Days), balancer)
 	}
 	listen := &elb.BaseApplicationListenerProps{
 		Port:     jsii.Number(balancerPort(c)),
@@ -93,6 +89,9 @@ func newNetwork(stack awscdk.Stack, c Config) network {
 	namespace := awsservicediscovery.NewHttpNamespace(stack, jsii.String("Namespace"), &awsservicediscovery.HttpNamespaceProps{
 		Name: jsii.String(service.Namespace(stage)),
 	})
+	if settings.Discovery == service.Registry && settings.Network.VPC.ID == "" {
+		registryEndpoint(stack, vpc, callers, namespace)
+	}
 
 	subnets := *vpc.IsolatedSubnets()
 	param.Write(stack, stage, param.VpcID, vpc.VpcId())
@@ -123,7 +122,7 @@ func existingVPC(stack awscdk.Stack, named stages.VPC) awsec2.IVpc {
 }
 
 // ownVPC is a network without NAT and internet gateway: what is in here reaches the
-// balancer and, by its gateway endpoint, this account's DynamoDB tables.
+// balancer and, by its gateway endpoint, this stage's DynamoDB tables.
 func ownVPC(stack awscdk.Stack, c Config) awsec2.IVpc {
 	// The CDK would look up the zones of an account that it knows, and take those of
 	// another where it cannot. They are set below.
@@ -155,9 +154,11 @@ func ownVPC(stack awscdk.Stack, c Config) awsec2.IVpc {
 	})
 	tables.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
 		Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
-		Actions:    jsii.Strings("dynamodb:*"),
+		// What the functions in the network do. A stage's name has no hyphen, so the tables of
+		// another are not among these.
+		Actions: jsii.Strings("dynamodb:ConditionCheckItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query"),
 		Resources: &[]*string{stack.FormatArn(&awscdk.ArnComponents{
-			Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: jsii.String("*"),
+			Service: jsii.String("dynamodb"), Resource: jsii.String("table"), ResourceName: jsii.String("tradewind-" + c.Stage + "-*"),
 		})},
 	}))
 	if c.Settings.Logs.Flow {
@@ -197,6 +198,24 @@ func accessLogs(stack awscdk.Stack, days int) awss3.Bucket {
 	})
 }
 
+// logTo has the balancer write its access log into the bucket. The construct's own way also
+// lets in the services that write the logs of network load balancers.
+func logTo(bucket awss3.Bucket, balancer elb.ApplicationLoadBalancer) {
+	const folder = "balancer"
+	bucket.AddToResourcePolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewServicePrincipal(jsii.String("logdelivery.elasticloadbalancing.amazonaws.com"), nil)},
+		Actions:    jsii.Strings("s3:PutObject"),
+		// A balancer writes below its account's number, so only this account's reach it.
+		Resources: &[]*string{bucket.ArnForObjects(awscdk.Fn_Join(jsii.String(""), &[]*string{
+			jsii.String(folder + "/AWSLogs/"), awscdk.Stack_Of(bucket).Account(), jsii.String("/*"),
+		}))},
+	}))
+	balancer.SetAttribute(jsii.String("access_logs.s3.enabled"), jsii.String("true"))
+	balancer.SetAttribute(jsii.String("access_logs.s3.bucket"), bucket.BucketName())
+	balancer.SetAttribute(jsii.String("access_logs.s3.prefix"), jsii.String(folder))
+	balancer.Node().AddDependency(bucket.Policy()) // or its attributes are refused
+}
+
 // zone is a private zone of the network, with one name that is the balancer.
 func zone(stack awscdk.Stack, vpc awsec2.IVpc, id, domain, recordID, name string, balancer elb.ApplicationLoadBalancer) {
 	private := awsroute53.NewPrivateHostedZone(stack, jsii.String(id), &awsroute53.PrivateHostedZoneProps{ZoneName: jsii.String(domain), Vpc: vpc})
@@ -213,10 +232,10 @@ func zone(stack awscdk.Stack, vpc awsec2.IVpc, id, domain, recordID, name string
 
 // registryEndpoint brings Cloud Map's data plane into the network, under the name
 // that it has everywhere. It is paid by the hour in each of the two subnets, which is
-// why only who asks the registry has it. Who may ask what is decided by the roles.
-func registryEndpoint(stack awscdk.Stack, vpc awsec2.IVpc, callers awsec2.ISecurityGroup) {
+// why only who asks the registry has it.
+func registryEndpoint(stack awscdk.Stack, vpc awsec2.IVpc, callers awsec2.ISecurityGroup, namespace awsservicediscovery.HttpNamespace) {
 	group := openTo(stack, vpc, "RegistrySecurityGroup", "Endpoint of the service registry", callers, 443)
-	vpc.AddInterfaceEndpoint(jsii.String("Registry"), &awsec2.InterfaceVpcEndpointOptions{
+	endpoint := vpc.AddInterfaceEndpoint(jsii.String("Registry"), &awsec2.InterfaceVpcEndpointOptions{
 		// Not its namesake without "data", which has every operation but these.
 		Service:           awsec2.InterfaceVpcEndpointAwsService_CLOUD_MAP_DATA_SERVICE_DISCOVERY(),
 		Subnets:           &awsec2.SubnetSelection{SubnetType: awsec2.SubnetType_PRIVATE_ISOLATED},
@@ -224,6 +243,11 @@ func registryEndpoint(stack awscdk.Stack, vpc awsec2.IVpc, callers awsec2.ISecur
 		Open:              jsii.Bool(false), // to the whole network: its group has its own rule
 		PrivateDnsEnabled: jsii.Bool(true),
 	})
+	endpoint.AddToPolicy(awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{
+		Principals: &[]awsiam.IPrincipal{awsiam.NewAnyPrincipal()},
+		Actions:    jsii.Strings("servicediscovery:DiscoverInstances", "servicediscovery:DiscoverInstancesRevision"),
+		Resources:  service.Registrations(stack, namespace.NamespaceId()),
+	}))
 }
 
 func output(stack awscdk.Stack, key string, value *string) {

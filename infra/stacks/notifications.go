@@ -18,24 +18,25 @@ func notificationsService(stack awscdk.Stack, c Config) service.Props {
 			service.SignedIn("GET", ""),
 			service.SignedIn("GET", "/{id}"),
 		},
+		API:      service.Function{Table: []service.TableAction{service.QueryGSI1}},
 		Consumer: mailer(stack, c),
 	}
 }
 
-// mailer lets the consumer send mails, where the stage does.
+// mailer is the consumer, which sends mails where the stage does.
 func mailer(stack awscdk.Stack, c Config) service.Function {
+	f := service.Function{Table: []service.TableAction{service.GetItem, service.PutItem, service.DeleteItem}}
 	mail := c.Settings.Mail
 	if mail.Provider == "none" {
-		return service.Function{}
+		return f
 	}
 	_, domain, _ := strings.Cut(mail.From, "@")
 	identity := *stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("ses"), Resource: jsii.String("identity"), ResourceName: jsii.String(domain),
 	})
-	return service.Function{
-		Env: map[string]*string{
-			"MAILER": jsii.String(mail.Provider), "MAIL_FROM": jsii.String(mail.From), "ADMIN_EMAIL": jsii.String(mail.Admin),
-		},
-		Allow: []awsiam.PolicyStatement{service.Allow("ses:SendEmail", identity)},
+	f.Env = map[string]*string{
+		"MAILER": jsii.String(mail.Provider), "MAIL_FROM": jsii.String(mail.From), "ADMIN_EMAIL": jsii.String(mail.Admin),
 	}
+	f.Allow = []awsiam.PolicyStatement{service.Allow("ses:SendEmail", identity)}
+	return f
 }

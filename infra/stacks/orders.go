@@ -21,15 +21,20 @@ func ordersService(_ awscdk.Stack, c Config) service.Props {
 			service.SignedIn("GET", "/{id}/history"),
 		},
 		CallsServices: true, // prices come from the catalog, and users knows who is a customer
-		// It decides which payment methods an order may name.
-		API: service.Function{Env: map[string]*string{"PAYMENT_PROVIDER": jsii.String(c.Settings.Payments.Provider)}},
+		API: service.Function{
+			// It decides which payment methods an order may name.
+			Env:   map[string]*string{"PAYMENT_PROVIDER": jsii.String(c.Settings.Payments.Provider)},
+			Table: []service.TableAction{service.QueryGSI1, service.PutItem},
+		},
+		Consumer: service.Function{Table: []service.TableAction{service.GetItem, service.QueryGSI1, service.PutItem}},
 		Schedules: []service.Schedule{{
 			Name:  "sweeper",
 			Every: time.Minute,
 			Due:   true,
-			Function: service.Function{Env: map[string]*string{
-				"ORDER_TIMEOUT": jsii.String("15m"),
-			}},
+			Function: service.Function{
+				Env:   map[string]*string{"ORDER_TIMEOUT": jsii.String("15m")},
+				Table: []service.TableAction{service.GetItem, service.PutItem},
+			},
 		}},
 	}
 }

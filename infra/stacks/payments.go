@@ -16,6 +16,7 @@ func paymentsService(_ awscdk.Stack, c Config) service.Props {
 		// and must cost it to one payment only.
 		Batch:   1,
 		Timeout: 30 * time.Second,
+		Table:   []service.TableAction{service.GetItem, service.PutItem},
 		Env: map[string]*string{
 			"PAYMENT_PROVIDER": jsii.String(c.Settings.Payments.Provider),
 			"PROVIDER_TIMEOUT": jsii.String("12s"),

@@ -36,9 +36,13 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 		Host:    statusHost,
 		Default: true,
 		Routes:  []service.Route{service.Public("GET", "")},
-		API:     service.Function{Env: map[string]*string{"SERVICES": services}},
+		API: service.Function{
+			Env:   map[string]*string{"SERVICES": services},
+			Table: []service.TableAction{service.Query},
+		},
 		Consumer: service.Function{
 			Env:    map[string]*string{"SERVICES": services},
+			Table:  []service.TableAction{service.Query},
 			Params: map[string]string{"NAMESPACE_ID": param.NamespaceID},
 			Allow:  setHealth(stack, c.Stage),
 			// Each event has the whole registry looked through.
@@ -50,6 +54,7 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 			CallsServices: true,
 			Function: service.Function{
 				Env:     map[string]*string{"SERVICES": services},
+				Table:   []service.TableAction{service.GetItem, service.PutItem},
 				Timeout: 20 * time.Second,
 			},
 		}},
@@ -58,7 +63,8 @@ func statusService(stack awscdk.Stack, c Config) service.Props {
 
 // setHealth lets a function set the health of this stage's registered instances. The
 // services' ids are not known beforehand, so the tag of their stacks tells those of
-// another stage in the account apart. Listing knows no resources.
+// another stage in the account apart. Services are listed of the whole account: of all
+// actions here, that one alone has no resource.
 func setHealth(stack awscdk.Stack, stage string) []awsiam.PolicyStatement {
 	registered := stack.FormatArn(&awscdk.ArnComponents{
 		Service: jsii.String("servicediscovery"), Resource: jsii.String("service"), ResourceName: jsii.String("*"),

@@ -28,6 +28,7 @@ func usersService(stack awscdk.Stack, c Config) service.Props {
 		},
 		API: service.Function{
 			Env:    env,
+			Table:  []service.TableAction{service.Query, service.QueryGSI1, service.PutItem, service.DeleteItem},
 			Params: map[string]string{"USER_POOL_ID": param.UserPoolID},
 			Allow: []awsiam.PolicyStatement{
 				awsiam.NewPolicyStatement(&awsiam.PolicyStatementProps{

@@ -88,7 +88,6 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 	want := []string{
 		"every service: AWS::DynamoDB::GlobalTable deletion",
 		"every service: AWS::DynamoDB::GlobalTable.Replicas",
-		"every service: AWS::Lambda::Function.Environment",
 		"every service: AWS::SQS::QueuePolicy missing",
 		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
 		"network: AWS::SSM::Parameter /network/alb-url missing",

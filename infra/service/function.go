@@ -58,6 +58,9 @@ func (b *builder) api(table awsdynamodb.TableV2) awslambda.Function {
 		"POOL_KEYS":           b.param(param.PoolKeys),
 	})
 	f.Allow = append(append(useTable(table), queryIndex(table, index)), f.Allow...)
+	if b.hasDue() { // how much that is, and since when, is a part of its health
+		f.Allow = append(f.Allow, queryIndex(table, dueIndex))
+	}
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
 		f, network = b.callsServices("api", f)

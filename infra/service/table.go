@@ -27,7 +27,7 @@ func (b *builder) table() awsdynamodb.TableV2 {
 		SortKey:        key(index + "SK"),
 		ProjectionType: awsdynamodb.ProjectionType_ALL,
 	}}
-	if slices.ContainsFunc(b.Schedules, func(s Schedule) bool { return s.Due }) {
+	if b.hasDue() {
 		indexes = append(indexes, &awsdynamodb.GlobalSecondaryIndexPropsV2{
 			IndexName:      jsii.String(dueIndex),
 			PartitionKey:   key(dueIndex + "PK"),
@@ -47,6 +47,11 @@ func (b *builder) table() awsdynamodb.TableV2 {
 		DeletionProtection: jsii.Bool(true),
 		RemovalPolicy:      awscdk.RemovalPolicy_RETAIN,
 	})
+}
+
+// hasDue reports whether the table keeps an index of what is due.
+func (b *builder) hasDue() bool {
+	return slices.ContainsFunc(b.Schedules, func(s Schedule) bool { return s.Due })
 }
 
 // useTable is what a function that owns its data needs: point reads, queries, and

@@ -18,6 +18,8 @@ PORT ?= 4566
 DISCOVERY ?= loadbalancer
 STAGE ?= dev
 STARTS ?= 300
+CLIENTS ?= 20
+SECONDS ?= 30
 TEST_PORT ?= 4570
 
 # The local endpoint: ministack, which carries the whole platform and is what runs by
@@ -150,6 +152,10 @@ reconcile: .local/bin/operate ## Events onto the bus once more from the outboxes
 bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets (STARTS=300, README=README.md writes its tables)
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/tools/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
+
+.PHONY: load
+load: preflight ## Orders on what make run runs: how many a second are accepted and decided, after how long, and what /health says meanwhile (CLIENTS=20, SECONDS=30)
+	@go run ./localstack/tools/load -clients $(CLIENTS) -seconds $(SECONDS)
 
 .PHONY: slow
 slow: preflight ## What becomes of orders while the catalog is slow, as a plot (README=localstack/tools/slow/README.md writes its page)
@@ -389,7 +395,6 @@ $(GOVULNCHECK): | preflight
 clean: ## Remove what was built; installed tools and a running endpoint's state stay
 	rm -rf build cdk.out .local/bin .local/deps .local/results .local/stamps
 
-## later: ## load ## requests per second and latencies at the gateway
 ## later: ## storm ## an order storm with processes killed on the way, invariants checked after it
 ## later: ## logs ## follow the functions' logs
 ## later: ## token ## an access token of a test user

@@ -27,6 +27,8 @@ PORT ?= 4566
 DISCOVERY ?= loadbalancer
 STAGE ?= dev
 STARTS ?= 300
+CLIENTS ?= 20
+DURATION ?= 30
 TEST_PORT ?= 4570
 
 # The local endpoint: ministack, which carries the whole platform and is what runs by
@@ -181,6 +183,10 @@ $(OPERATE): .local/bin/tradewind
 bench: ## Each api function's start and size, and the kit's cost in a call, against the budgets
 	@$(SUBMAKE) .local/bin/bare $(call binaries,$(HOST))
 	@go run ./localstack/tools/bench -build build/$(HOST) -bare .local/bin/bare -starts $(STARTS) $(if $(README),-readme $(README))
+
+.PHONY: load
+load: preflight ## Orders on what make run runs: how many a second are accepted and decided, after how long, and what /health says meanwhile
+	@go run ./localstack/tools/load -clients $(CLIENTS) -seconds $(DURATION)
 
 .PHONY: slow
 slow: preflight ## What becomes of orders while the catalog is slow, as a plot

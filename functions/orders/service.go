@@ -30,6 +30,9 @@ type Store interface {
 	// Pending returns ids of orders that were pending since before a moment,
 	// the longest waiting first, at most limit of them.
 	Pending(ctx context.Context, since time.Time, limit int) ([]string, error)
+	// Waiting counts the pending orders, and stops at a number that shows that there
+	// are many. It returns since when the oldest is pending; zero of none.
+	Waiting(ctx context.Context) (n int, since time.Time, err error)
 }
 
 // Catalog knows what products are called and cost.
@@ -206,6 +209,15 @@ func (s *Service) ForgetUser(ctx context.Context, userID string) error {
 // at most limit of them. Each is to be given to TimeOut.
 func (s *Service) Overdue(ctx context.Context, timeout time.Duration, limit int) ([]string, error) {
 	return s.store.Pending(ctx, s.now().Add(-timeout), limit)
+}
+
+// Backlog returns how many orders are pending and for how long the oldest has been.
+func (s *Service) Backlog(ctx context.Context) (waiting int, oldest time.Duration, err error) {
+	waiting, since, err := s.store.Waiting(ctx)
+	if err != nil || waiting == 0 {
+		return 0, 0, err
+	}
+	return waiting, s.now().Sub(since), nil
 }
 
 // TimeOut cancels an order that is still pending. What stock or money it holds

@@ -10,7 +10,8 @@ import (
 // (https://datatracker.ietf.org/doc/html/draft-inadarei-api-health-check-06).
 type Result string
 
-// The results. A probe's is none of Warn: there is one service, and one answer.
+// The results. A service that passed with a concern, such as work that waits for long,
+// is Warn: it answers, and counts as passed for its state.
 const (
 	Pass       Result = "pass"
 	Warn       Result = "warn"
@@ -41,6 +42,7 @@ type Condition struct {
 
 	LastProbe time.Time // zero before the first
 	Latency   time.Duration
+	Checks    []Check  // of the last probe, if that is recent enough
 	Changes   []Change // of the last days, newest first
 }
 
@@ -48,7 +50,7 @@ type Condition struct {
 func (s *Service) At(now time.Time) Condition {
 	c := Condition{
 		Name: s.Name, Status: Pass, State: s.State(), Since: s.present().Since, Cause: s.Last.Fault,
-		LastProbe: s.Last.At, Latency: s.Last.Latency, Changes: recent(s.Changes, now),
+		LastProbe: s.Last.At, Latency: s.Last.Latency, Checks: s.Last.Checks, Changes: recent(s.Changes, now),
 	}
 	switch {
 	case s.Last.At.IsZero():
@@ -56,9 +58,11 @@ func (s *Service) At(now time.Time) Condition {
 	case now.Sub(s.Last.At) > Patience:
 		// What it was is not what it is. It has been unknown since the last probe
 		// ceased to say anything.
-		c.Status, c.State, c.Since, c.Cause = NotChecked, Unknown, s.Last.At.Add(Patience), outdated
+		c.Status, c.State, c.Since, c.Cause, c.Checks = NotChecked, Unknown, s.Last.At.Add(Patience), outdated, nil
 	case !s.Last.Passed():
 		c.Status = Fail
+	case s.Last.concern() != "":
+		c.Status, c.Cause = Warn, s.Last.concern()
 	}
 	return c
 }

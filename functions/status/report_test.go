@@ -17,6 +17,10 @@ func TestAt(t *testing.T) {
 		}
 		return s
 	}
+	said := func(n int, checks ...status.Check) status.Probe { p := passed(n); p.Checks = checks; return p }
+	calm := status.Check{Name: "orders", Status: status.Pass, Backlog: &status.Backlog{Waiting: 3, Oldest: time.Second}}
+	busy := status.Check{Name: "orders", Status: status.Warn, Backlog: &status.Backlog{Waiting: 212, Oldest: 90 * time.Second}}
+	uncounted := status.Check{Name: "orders", Status: status.Warn}
 	well := status.Change{State: status.Healthy, Since: minute(0)}
 	down := status.Change{State: status.Degraded, Since: minute(1), Cause: "fault 2"}
 	const latency = 7 * time.Millisecond
@@ -32,6 +36,34 @@ func TestAt(t *testing.T) {
 		"well": {
 			observed(passed(0), passed(1)), minute(2),
 			status.Condition{Status: status.Pass, State: status.Healthy, Since: minute(0), LastProbe: minute(1), Latency: latency, Changes: []status.Change{well}},
+		},
+		"little waits": {
+			observed(passed(0), said(1, calm)), minute(1),
+			status.Condition{
+				Status: status.Pass, State: status.Healthy, Since: minute(0),
+				LastProbe: minute(1), Latency: latency, Checks: []status.Check{calm}, Changes: []status.Change{well},
+			},
+		},
+		"work waits for long": {
+			observed(passed(0), said(1, calm), said(2, busy), said(3, busy)), minute(3),
+			status.Condition{
+				Status: status.Warn, State: status.Healthy, Since: minute(0), Cause: "orders: 212 waiting, the oldest for 90 s",
+				LastProbe: minute(3), Latency: latency, Checks: []status.Check{busy}, Changes: []status.Change{well},
+			},
+		},
+		"how much waits is not known": {
+			observed(said(0, uncounted)), minute(0),
+			status.Condition{
+				Status: status.Warn, State: status.Healthy, Since: minute(0), Cause: "orders: warn",
+				LastProbe: minute(0), Latency: latency, Checks: []status.Check{uncounted}, Changes: []status.Change{well},
+			},
+		},
+		"how much waited long ago": {
+			observed(said(0, busy)), minute(4),
+			status.Condition{
+				Status: status.NotChecked, State: status.Unknown, Since: minute(3), Cause: "not probed in the last 3 min",
+				LastProbe: minute(0), Latency: latency, Changes: []status.Change{well},
+			},
 		},
 		"one failure shows at once": {
 			observed(passed(0), failed(1)), minute(1),
@@ -91,6 +123,8 @@ func TestOverall(t *testing.T) {
 		"all well":                              {[]status.Condition{well, well, self}, status.Pass},
 		"one fails":                             {[]status.Condition{well, fails, self}, status.Warn},
 		"one is degraded":                       {[]status.Condition{well, down, self}, status.Warn},
+		"the work of one waits":                 {[]status.Condition{well, with(well, status.Warn, status.Healthy), self}, status.Warn},
+		"the work of one waits, others fail":    {[]status.Condition{fails, with(well, status.Warn, status.Healthy), self}, status.Warn},
 		"one is about to recover":               {[]status.Condition{well, back, self}, status.Warn},
 		"of one nothing is known":               {[]status.Condition{well, unknown, self}, status.Warn},
 		"of none anything is known":             {[]status.Condition{unknown, unknown, with(self, status.NotChecked, status.Unknown)}, status.Warn},

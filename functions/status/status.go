@@ -20,6 +20,7 @@
 package status
 
 import (
+	"fmt"
 	"slices"
 	"time"
 )
@@ -56,10 +57,39 @@ type Probe struct {
 	At      time.Time
 	Latency time.Duration
 	Fault   string // what was wrong, in words for everybody; empty where nothing was
+	Checks  []Check
+}
+
+// Check is what a service said of one thing that it needs, or of work that waits in it.
+type Check struct {
+	Name    string
+	Status  Result
+	Backlog *Backlog // nil if it is of no work that waits
+}
+
+// Backlog is work that waits.
+type Backlog struct {
+	Waiting int           // pieces of it
+	Oldest  time.Duration // how long the oldest has waited
 }
 
 // Passed reports whether the service was well.
 func (p Probe) Passed() bool { return p.Fault == "" }
+
+// concern returns what a passed probe warns of, in words for everybody; empty where it
+// warns of nothing.
+func (p Probe) concern() string {
+	for _, c := range p.Checks {
+		switch {
+		case c.Status != Warn:
+		case c.Backlog == nil:
+			return c.Name + ": warn"
+		default:
+			return fmt.Sprintf("%s: %d waiting, the oldest for %d s", c.Name, c.Backlog.Waiting, int(c.Backlog.Oldest.Seconds()))
+		}
+	}
+	return ""
+}
 
 // Change is a state that a service went into.
 type Change struct {

@@ -16,7 +16,7 @@ var Code = map[string][]string{
 	"notifications/consumer": {get, put, remove, send, "sesv2.SendEmail"},
 	"notifications/relay":    relay,
 
-	"orders/api":      {get, queryGSI1, put, check, discover, discoverRevision},
+	"orders/api":      {get, queryGSI1, queryGSI2, put, check, discover, discoverRevision},
 	"orders/consumer": {get, queryGSI1, put, send},
 	"orders/relay":    relay,
 	"orders/sweeper":  {get, queryGSI2, put},

@@ -67,6 +67,9 @@ func (b *builder) api() (awslambda.Function, awslambda.Alias) {
 		"USER_POOL_CLIENT_ID": param.UserPoolClientID,
 		"POOL_KEYS":           param.PoolKeys,
 	})
+	if b.hasDue() { // how much that is, and since when, is a part of its health
+		f.Table = append(f.Table, queryGSI2)
+	}
 	var network *awslambda.FunctionProps
 	if b.CallsServices {
 		f, network = b.callsServices("api", f)

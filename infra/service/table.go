@@ -59,7 +59,7 @@ func (b *builder) table() awsdynamodb.TableV2 {
 		SortKey:        key(index + "SK"),
 		ProjectionType: awsdynamodb.ProjectionType_ALL,
 	}}
-	if slices.ContainsFunc(b.Schedules, func(s Schedule) bool { return s.Due }) {
+	if b.hasDue() {
 		indexes = append(indexes, &awsdynamodb.GlobalSecondaryIndexPropsV2{
 			IndexName:      jsii.String(dueIndex),
 			PartitionKey:   key(dueIndex + "PK"),
@@ -89,6 +89,11 @@ func DataPolicy(protect bool) awscdk.RemovalPolicy {
 		return awscdk.RemovalPolicy_RETAIN
 	}
 	return awscdk.RemovalPolicy_DESTROY
+}
+
+// hasDue reports whether the table keeps an index of what is due.
+func (b *builder) hasDue() bool {
+	return slices.ContainsFunc(b.Schedules, func(s Schedule) bool { return s.Due })
 }
 
 // useTable lets a function do what it says that it does.

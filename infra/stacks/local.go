@@ -58,15 +58,6 @@ func bend(c Config, n network, p platform, services []service.Service) {
 		}
 	}
 
-	// Whoever tries out a payment that is never answered does not wait a quarter of an
-	// hour. It is shorter than the payments queue's visibility timeout, so an order whose
-	// payments consumer is killed at work ends as timed_out here, and on AWS it does not.
-	for _, s := range services {
-		if sweeper := s.Scheduled["sweeper"]; sweeper != nil {
-			sweeper.AddEnvironment(jsii.String("ORDER_TIMEOUT"), jsii.String("90s"), nil)
-		}
-	}
-
 	// The endpoint speaks plain HTTP, and where it evaluates policies (AUTH=true) the
 	// queues' demand for TLS would refuse every call. It is each policy's first
 	// statement, and a dead-letter queue's only one.

@@ -22,13 +22,12 @@ import (
 	"tradewind/shared/health"
 	"tradewind/shared/httpkit"
 	"tradewind/shared/lambdahttp"
-	"tradewind/shared/table"
 )
 
-// New returns the Lambda handler of a service that keeps its data in a table. Of
+// New returns the Lambda handler of a service whose health is that of its checks. Of
 // within, the first is the outermost.
-func New(routes *httpkit.Router, tbl *table.Table, tokens *auth.Verifier, within ...func(http.Handler) http.Handler) lambda.Handler {
-	var h http.Handler = health.Handle(routes, health.Table(tbl)...)
+func New(routes *httpkit.Router, checks []health.Check, tokens *auth.Verifier, within ...func(http.Handler) http.Handler) lambda.Handler {
+	var h http.Handler = health.Handle(routes, checks...)
 	for i := len(within) - 1; i >= 0; i-- {
 		h = within[i](h)
 	}

@@ -19,6 +19,7 @@ import (
 
 	"tradewind/shared/api"
 	"tradewind/shared/auth"
+	"tradewind/shared/health"
 	"tradewind/shared/httpkit"
 	"tradewind/shared/identity"
 	"tradewind/shared/logs"
@@ -110,7 +111,7 @@ func TestNew(t *testing.T) {
 					})
 				}
 			}
-			h := api.New(routes(), tabletest.New(), tokens(logs.Discard()), layer("outer"), layer("inner"))
+			h := api.New(routes(), health.Table(tabletest.New()), tokens(logs.Discard()), layer("outer"), layer("inner"))
 			out, err := h.Invoke(t.Context(), []byte(test.event))
 			var got struct {
 				StatusCode int
@@ -133,7 +134,7 @@ func TestNew(t *testing.T) {
 // that the caller was given, also where it was made here.
 func TestRefusalIsFound(t *testing.T) {
 	var log bytes.Buffer
-	h := api.New(routes(), tabletest.New(), tokens(logs.New(&log, func(string) string { return "" })))
+	h := api.New(routes(), health.Table(tabletest.New()), tokens(logs.New(&log, func(string) string { return "" })))
 	out, err := h.Invoke(t.Context(), []byte(balancer("/api/things/mine", "Bearer x.y.z")))
 	var answer struct{ MultiValueHeaders http.Header }
 	var line struct{ Msg, Error, CorrelationID string }
@@ -148,7 +149,7 @@ func TestRefusalIsFound(t *testing.T) {
 
 // A function's build step makes its routes, and New the rest.
 func ExampleNew() {
-	handler := api.New(routes(), tabletest.New(), tokens(logs.Discard()))
+	handler := api.New(routes(), health.Table(tabletest.New()), tokens(logs.Discard()))
 	answer, err := handler.Invoke(context.Background(), []byte(balancer("/api/things/mine", bearer(clientID))))
 	fmt.Println(strings.Contains(string(answer), user), err)
 	// Output: true <nil>

@@ -6,9 +6,15 @@
 // application/health+json draft
 // (https://datatracker.ietf.org/doc/html/draft-inadarei-api-health-check-06).
 //
-// Callers must keep: a check takes no token, changes nothing, and says nothing
-// of the infrastructure beyond its own name. Answers are kept for a moment, so
-// that whoever asks often costs one check.
+// A service whose work is done later, by events, adds a [Backlog]: how much of it
+// waits, and since when. A backlog is a concern and no failure, for the service
+// itself can answer.
+//
+// Rules for callers:
+//   - A check takes no token and changes nothing.
+//   - It says nothing of the infrastructure beyond its own name.
+//
+// Answers are kept for a moment, so frequent questions cost one check.
 package health
 
 import (
@@ -22,9 +28,10 @@ import (
 	"tradewind/shared/table"
 )
 
-// The statuses.
+// The statuses. Only a check is given Warn, a service never.
 const (
 	Pass = "pass"
+	Warn = "warn"
 	Fail = "fail"
 )
 
@@ -39,6 +46,36 @@ const (
 type Check struct {
 	Name string
 	Ask  func(context.Context) error
+
+	backlog func(context.Context) (Result, error)
+}
+
+// Backlog returns a check of work that waits to be done. ask returns how many pieces
+// wait and for how long the oldest has. It warns if that is longer than patience, or
+// if ask fails.
+func Backlog(name string, patience time.Duration, ask func(context.Context) (waiting int, oldest time.Duration, err error)) Check {
+	return Check{Name: name, backlog: func(ctx context.Context) (Result, error) {
+		waiting, oldest, err := ask(ctx)
+		if err != nil {
+			return Result{Status: Warn}, err
+		}
+		r := Result{Status: Pass, ObservedValue: new(int(oldest.Seconds())), ObservedUnit: "s", Waiting: &waiting}
+		if oldest > patience {
+			r.Status = Warn
+		}
+		return r, nil
+	}}
+}
+
+// ask returns what a check found, and why if that is not a pass.
+func (c Check) ask(ctx context.Context) (Result, error) {
+	if c.backlog != nil {
+		return c.backlog(ctx)
+	}
+	if err := c.Ask(ctx); err != nil {
+		return Result{Status: Fail}, err
+	}
+	return Result{Status: Pass}, nil
 }
 
 // Report is an answer.
@@ -47,9 +84,13 @@ type Report struct {
 	Checks map[string]Result `json:"checks"`
 }
 
-// Result is what one check found.
+// Result is what one check found. Of a backlog, the observed value is for how long the
+// oldest piece of work has waited.
 type Result struct {
-	Status string `json:"status"`
+	Status        string `json:"status"`
+	ObservedValue *int   `json:"observedValue,omitempty"`
+	ObservedUnit  string `json:"observedUnit,omitempty"`
+	Waiting       *int   `json:"waiting,omitempty"`
 }
 
 // Table returns the checks of a service that keeps its data in a table: that it
@@ -57,7 +98,7 @@ type Result struct {
 // What comes after, stream and relay, an api function has no right to see; the
 // relay's lag is an alarm.
 func Table(t *table.Table) []Check {
-	return []Check{{"table", t.Readable}, {"events", t.Writable}}
+	return []Check{{Name: "table", Ask: t.Readable}, {Name: "events", Ask: t.Writable}}
 }
 
 // Handle adds both routes to a router and returns it. Why a check fails is
@@ -103,20 +144,21 @@ func (p *prober) report(ctx context.Context) Report {
 	// one's request.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), checkTimeout)
 	defer cancel()
-	errs := make([]error, len(p.checks))
+	results, errs := make([]Result, len(p.checks)), make([]error, len(p.checks))
 	var wg sync.WaitGroup
 	for i, check := range p.checks {
-		wg.Go(func() { errs[i] = check.Ask(ctx) })
+		wg.Go(func() { results[i], errs[i] = check.ask(ctx) })
 	}
 	wg.Wait()
 	report := Report{Status: Pass, Checks: make(map[string]Result, len(p.checks))}
 	for i, check := range p.checks {
-		result := Result{Pass}
 		if errs[i] != nil {
-			result.Status, report.Status = Fail, Fail
 			p.log.WarnContext(ctx, "health check failed", "check", check.Name, "error", errs[i])
 		}
-		report.Checks[check.Name] = result
+		if results[i].Status == Fail {
+			report.Status = Fail
+		}
+		report.Checks[check.Name] = results[i]
 	}
 	p.last, p.at = report, p.now()
 	return report

@@ -62,6 +62,29 @@ func TestReady(t *testing.T) {
 	})
 }
 
+// Work that waits is no failure, however long it does.
+func TestBacklog(t *testing.T) {
+	for name, tt := range map[string]struct {
+		waiting int
+		oldest  time.Duration
+		err     error
+		want    string
+	}{
+		"nothing waits":   {0, 0, nil, `{"status":"pass","observedValue":0,"observedUnit":"s","waiting":0}`},
+		"not for long":    {3, time.Minute, nil, `{"status":"pass","observedValue":60,"observedUnit":"s","waiting":3}`},
+		"for too long":    {212, 90 * time.Second, nil, `{"status":"warn","observedValue":90,"observedUnit":"s","waiting":212}`},
+		"it is not known": {0, 0, errors.New("no answer"), `{"status":"warn"}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			check := health.Backlog("orders", time.Minute, func(context.Context) (int, time.Duration, error) { return tt.waiting, tt.oldest, tt.err })
+			w, _ := get(health.Handle(httpkit.NewRouter(logs.Discard()), check), "/health/ready")
+			if want := `{"status":"pass","checks":{"orders":` + tt.want + `}}`; w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != want {
+				t.Errorf("%d %s, want %s", w.Code, w.Body, want)
+			}
+		})
+	}
+}
+
 // A check that hangs costs one answer its time, whoever asks meanwhile.
 func TestHangingCheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

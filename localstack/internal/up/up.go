@@ -128,7 +128,7 @@ func (r *run) all(ctx context.Context) (code int, err error) {
 	}
 	printSummary(r.board, r.outputs, r.seeded, r.files.Shown(r.files.Outputs()))
 	fmt.Fprint(r.board, "\nrunning until Ctrl-C\n")
-	<-ctx.Done()
+	r.stay(ctx)
 	if cause := context.Cause(ctx); !errors.As(cause, new(*Interrupt)) {
 		return 0, cause
 	}

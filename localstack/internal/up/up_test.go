@@ -70,6 +70,10 @@ func playEndpoint() {
 	http.HandleFunc("/_ministack/ready", func(http.ResponseWriter, *http.Request) {})
 	http.HandleFunc("/_ministack/health", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"version": "0"}`) })
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/health/ready") && strings.HasPrefix(r.Host, "order-service.") {
+			fmt.Fprintf(w, `{"status": "pass", "checks": {"orders": {"status": "pass", %s}}}`, asked(root, "backlog"))
+			return
+		}
 		what := map[string]string{"PATCH": "fixups"}[r.Method]
 		switch {
 		case strings.HasSuffix(r.URL.Path, "/api/orders") && r.Method == http.MethodPost:
@@ -276,6 +280,18 @@ func TestItStaysUntilItIsInterrupted(t *testing.T) {
 			t.Errorf("no %q in:\n%s", want, text)
 		}
 	}
+}
+
+func TestItTellsOfABacklog(t *testing.T) {
+	t.Parallel()
+	root := project(t)
+	set(t, root, "backlog", `"waiting": 212, "observedValue": 41`)
+	c := start(t, root, up.Options{})
+	c.out.waitFor(t, "orders: 212 pending, the oldest for 41 s")
+	set(t, root, "backlog", `"waiting": 0, "observedValue": 0`)
+	c.out.waitFor(t, "orders: the backlog is gone")
+	_ = c.Process.Signal(syscall.SIGINT)
+	c.exits(t, 0)
 }
 
 // The synthesis is told the way of discovery, and where services are found by name,

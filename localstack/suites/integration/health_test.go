@@ -23,6 +23,7 @@ import (
 	"tradewind/events/status"
 	"tradewind/localstack/internal/await"
 	"tradewind/localstack/internal/endpoint"
+	"tradewind/localstack/internal/shop"
 )
 
 // The service that is taken away is one that no other calls.
@@ -37,6 +38,30 @@ type aService struct {
 	Name, Status, State, Cause string
 	SinceAt, LastProbeAt       time.Time
 	History                    []struct{ State, Cause string }
+	Checks                     map[string]struct {
+		Status, ObservedUnit   string
+		Waiting, ObservedValue *int
+	}
+}
+
+// waitingOrders looks whether the platform's health tells of an order that is not decided
+// yet, and no more when it is.
+func waitingOrders(t *testing.T, p *platform) {
+	const name = "order-service"
+	c, product := p.customer(t), p.product(t, 1)
+	o := c.place(t, order(product.ID, 1, shop.CardSlow))
+	p.probe(t)
+	_, s := p.health(t, name)
+	said := s.Checks["orders"]
+	if s.Status != "pass" || said.Status != "pass" || said.Waiting == nil || *said.Waiting < 1 || said.ObservedValue == nil || said.ObservedUnit != "s" {
+		t.Errorf("with an order pending: %+v", s)
+	}
+	c.ends(t, o.ID, shop.Confirmed, soon)
+	time.Sleep(3 * time.Second) // a service gives the same answer for two
+	p.probe(t)
+	if _, s := p.health(t, name); s.Checks["orders"].Waiting == nil || *s.Checks["orders"].Waiting != 0 {
+		t.Errorf("with none: %+v", s)
+	}
 }
 
 // lostService takes a service's function away from the load balancer and gives it back,
@@ -45,18 +70,18 @@ func lostService(t *testing.T, p *platform) {
 	bus := p.subscribe(t)
 	began := time.Now()
 	p.probe(t)
-	if status, s := p.health(t); status == "fail" || s.Status != "pass" {
+	if status, s := p.health(t, missed); status == "fail" || s.Status != "pass" {
 		t.Fatalf("before: the platform is %s, and %+v", status, s)
 	}
 
 	giveBack := p.takeAway(t)
 	lost := time.Now()
 	p.probe(t)
-	if status, s := p.health(t); status != "warn" || s.Status != "fail" || s.Cause != "answered 503" {
+	if status, s := p.health(t, missed); status != "warn" || s.Status != "fail" || s.Cause != "answered 503" {
 		t.Errorf("after one probe: the platform is %s, and %+v", status, s)
 	}
 	p.probe(t)
-	_, s := p.health(t)
+	_, s := p.health(t, missed)
 	if s.State != "degraded" || s.SinceAt.Before(began) || s.LastProbeAt.Before(lost.Truncate(time.Millisecond)) || len(s.History) == 0 || s.History[0].Cause != "answered 503" {
 		t.Errorf("after two probes: %+v", s)
 	}
@@ -71,11 +96,11 @@ func lostService(t *testing.T, p *platform) {
 	giveBack()
 	found := time.Now()
 	p.probe(t) // finds it, though the registry has it for unhealthy
-	if status, s := p.health(t); status != "warn" || s.Status != "pass" || s.State != "degraded" {
+	if status, s := p.health(t, missed); status != "warn" || s.Status != "pass" || s.State != "degraded" {
 		t.Errorf("after one good probe: the platform is %s, and %+v", status, s)
 	}
 	p.probe(t)
-	if _, s := p.health(t); s.State != "healthy" || s.Cause != "" {
+	if _, s := p.health(t, missed); s.State != "healthy" || s.Cause != "" {
 		t.Errorf("after two good probes: %+v", s)
 	}
 	var recovered status.RecoveredV1
@@ -88,8 +113,8 @@ func lostService(t *testing.T, p *platform) {
 	p.scheduled(t)
 }
 
-// health asks what the platform is like, and the service that is taken away.
-func (p *platform) health(t *testing.T) (string, aService) {
+// health asks what the platform is like, and one of its services.
+func (p *platform) health(t *testing.T, service string) (string, aService) {
 	t.Helper()
 	resp := ask(t, p.anyone, http.MethodGet, "/health", nil, nil)
 	var answer struct {
@@ -100,11 +125,11 @@ func (p *platform) health(t *testing.T) (string, aService) {
 		t.Fatalf("GET /health: %d %v %s", resp.Status, resp.Header, resp.Body)
 	}
 	for _, s := range answer.Services {
-		if s.Name == missed {
+		if s.Name == service {
 			return answer.Status, s
 		}
 	}
-	t.Fatalf("%s is not among %s", missed, resp.Body)
+	t.Fatalf("%s is not among %s", service, resp.Body)
 	return "", aService{}
 }
 

@@ -24,8 +24,8 @@ const redelivered = 5 * time.Minute
 
 // visibility are the queues' timeouts while consumers are killed: longer than what a
 // function does with a batch, of which asking the slow provider takes ten seconds, but not
-// six times the function's own timeout, as they are otherwise. That is minutes, and orders
-// time out meanwhile.
+// six times the function's own timeout, as they are otherwise: the tests would wait for
+// minutes.
 var visibility = map[string]time.Duration{
 	"inventory":     15 * time.Second,
 	"orders":        15 * time.Second,

@@ -85,11 +85,11 @@ func (p *platform) shows(t *testing.T, what string, all ...flows) {
 	})
 }
 
-// TestPlatform has seven parts, and their order matters: what is killed in the second
+// TestPlatform has eight parts, and their order matters: what is killed in the second
 // would delay the tests of the first, the tests of the third have to themselves what
-// stands between the services, what is taken away in the fourth is probed in peace, the
-// fifth looks at all events there were, the sixth is what an operator does after such a
-// day, one thing at a time, and with events that break their contract on purpose, and the
+// stands between the services, what waits in the fourth and what is taken away in the
+// fifth is probed in peace, the sixth looks at all events there were, the seventh is what
+// an operator does after such a day, one thing at a time, and with events that break their contract on purpose, and the
 // last looks at the whole once nothing moves any more.
 func TestPlatform(t *testing.T) {
 	p := connect(t)
@@ -135,6 +135,13 @@ func TestPlatform(t *testing.T) {
 			t.Run("orders with a slow "+service, func(t *testing.T) { slowness(t, p, lb, service) })
 		}
 		t.Run("orders while others are killed", func(t *testing.T) { killedNeighbours(t, p) })
+	})
+
+	t.Run("orders that wait", func(t *testing.T) {
+		if p.outputs.Endpoint == "" {
+			t.Skip("the prober is not ours to run")
+		}
+		waitingOrders(t, p)
 	})
 
 	t.Run("a lost service", func(t *testing.T) {

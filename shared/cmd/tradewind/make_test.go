@@ -174,6 +174,8 @@ func TestWrongVariables(t *testing.T) {
 		{"ARCH=x86", `ARCH is "x86"; it must be amd64 or arm64`, "has no ARCH"},
 		{"ONESHOT=yes", `ONESHOT is "yes"; it must be 1 or 0`, "has no ONESHOT"},
 		{"STACK=ordrs", `STACK is "ordrs"; it must be one of network, platform, orders`, "has no STACK"},
+		{"CLIENTS=0", `CLIENTS is "0"; it must be a number from 1 to 999`, "has no CLIENTS"},
+		{"DURATION=30s", `DURATION is "30s"; it must be a number from 1 to 9999`, "has no DURATION"},
 		{"STARTS=49", `STARTS is "49"; it must be a number from 50 to 99999`, "has no STARTS"},
 		{"README=none.md", `README is "none.md"; it must be a file that exists`, "has no README"},
 		{"CONSUMER=", "CONSUMER is empty: leave it out, or give names, with commas", "has no CONSUMER"},
@@ -218,8 +220,8 @@ func TestWrongVariables(t *testing.T) {
 // TestRightVariables gives every command all it takes, right.
 func TestRightVariables(t *testing.T) {
 	values := map[string]string{
-		"APPROVE": "never", "ARCH": "arm64", "CONSUMER": "orders,inventory", "DISCARD": "1", "DISCOVERY": "dns",
-		"DRY_RUN": "1", "EDIT": `sed 's/"x"$$/y/'`, "ENDPOINT": "localstack", "EVENT": "order.created", "FILTER": "cause=x,type=order.*",
+		"APPROVE": "never", "ARCH": "arm64", "CLIENTS": "20", "CONSUMER": "orders,inventory", "DISCARD": "1", "DISCOVERY": "dns",
+		"DRY_RUN": "1", "DURATION": "30", "EDIT": `sed 's/"x"$$/y/'`, "ENDPOINT": "localstack", "EVENT": "order.created", "FILTER": "cause=x,type=order.*",
 		"FROM": "2026-11-12T14:00:00Z", "JSON": "0", "ONESHOT": "1", "PORT": "65535", "QUEUE": "orders/consumer",
 		"RATE": "10", "README": "README.md", "SERVICE": "all", "STACK": "tradewind-dev-orders", "STAGE": "d3v", "STARTS": "50",
 		"TEST_PORT": "4590", "TO": "30m",

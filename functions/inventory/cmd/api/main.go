@@ -15,6 +15,7 @@ import (
 	"tradewind/shared/auth"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
 	"tradewind/shared/logs"
@@ -32,5 +33,5 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	}
 	svc := inventory.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), logs.New(os.Stdout, getenv))
-	return api.New(routes, tbl, tokens), nil
+	return api.New(routes, health.Table(tbl), tokens), nil
 }

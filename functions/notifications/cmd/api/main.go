@@ -17,6 +17,7 @@ import (
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
 	"tradewind/shared/table"
@@ -32,5 +33,5 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	}
 	svc := notifications.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, "", time.Now)
 	routes := httpapi.Routes(svc, pages, logs.New(os.Stdout, getenv))
-	return api.New(routes, tbl, tokens), nil
+	return api.New(routes, health.Table(tbl), tokens), nil
 }

@@ -6,7 +6,7 @@
 //
 //	one order        GetItem PK, SK                  consistent       Store.Get
 //	a user's orders  Query GSI1, newest first        eventual         Store.ListByUser
-//	pending orders   Query GSI2, each shard, oldest  eventual         Store.Pending
+//	pending orders   Query GSI2, each shard, oldest  eventual         Store.Pending, Waiting
 //	new              TransactWriteItems              absent           Store.Create
 //	change           TransactWriteItems              version as read  Store.Save
 //
@@ -19,6 +19,7 @@ package dynamo
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"strconv"
 	"strings"
@@ -116,6 +117,32 @@ func (s *Store) Pending(ctx context.Context, since time.Time, limit int) ([]stri
 		}
 	}
 	return ids[:min(limit, len(ids))], nil
+}
+
+// counted is how many pending orders are counted in a shard. The index holds keys only,
+// of which so many are a few units of reading.
+const counted = 1000
+
+// Waiting implements orders.Store.
+func (s *Store) Waiting(ctx context.Context) (n int, since time.Time, err error) {
+	for shard := range shards {
+		found, _, err := table.List[waiting](ctx, s.table, table.Query{Index: table.GSI2, PK: shardKey(shard), Limit: counted})
+		if err != nil {
+			return 0, time.Time{}, err
+		}
+		if len(found) == 0 {
+			continue
+		}
+		n += len(found)
+		oldest, err := time.Parse(time.RFC3339, found[0].Due.SK)
+		if err != nil {
+			return 0, time.Time{}, fmt.Errorf("pending since %q: %w", found[0].Due.SK, err)
+		}
+		if since.IsZero() || oldest.Before(since) {
+			since = oldest
+		}
+	}
+	return n, since, nil
 }
 
 // waiting is what the index of pending orders holds.

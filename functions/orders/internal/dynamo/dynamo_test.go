@@ -105,3 +105,35 @@ func TestSaveNeverCreates(t *testing.T) {
 		}
 	})
 }
+
+func TestWaiting(t *testing.T) {
+	tabletest.Both(t, func(t *testing.T, tbl *table.Table) {
+		ctx := context.Background()
+		store := dynamo.New(tbl, outbox.New("orders", time.Now))
+		expect := func(when string, n int, since time.Time) {
+			t.Helper()
+			gotN, gotSince, err := store.Waiting(ctx)
+			if err != nil || gotN != n || !gotSince.Equal(since) {
+				t.Errorf("%s: %d waiting since %v, %v; want %d since %v", when, gotN, gotSince, err, n, since)
+			}
+		}
+		expect("without orders", 0, time.Time{})
+		var placed []orders.Order // oldest first, over all shards
+		for i := range 20 {
+			o, created := newOrder(t, "usr_1")
+			o.CreatedAt = o.CreatedAt.Add(time.Duration(i-60) * time.Second)
+			if err := store.Create(ctx, o, created); err != nil {
+				t.Fatal(err)
+			}
+			placed = append(placed, o)
+		}
+		expect("with orders", 20, placed[0].CreatedAt)
+		for _, o := range placed[:19] {
+			ev := o.CancelForCustomer("x", time.Now())
+			if err := store.Save(ctx, o, ev); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect("with one left", 1, placed[19].CreatedAt)
+	})
+}

@@ -15,6 +15,7 @@ import (
 	"tradewind/shared/auth"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/logs"
 	"tradewind/shared/outbox"
@@ -31,5 +32,5 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	}
 	svc := payments.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), nil, 0, time.Now, id.New)
 	routes := httpapi.Routes(svc, logs.New(os.Stdout, getenv))
-	return api.New(routes, tbl, tokens), nil
+	return api.New(routes, health.Table(tbl), tokens), nil
 }

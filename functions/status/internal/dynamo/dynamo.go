@@ -103,16 +103,35 @@ type probe struct {
 	At     time.Time `dynamodbav:"at"`
 	Micros int64     `dynamodbav:"micros"`
 	Fault  string    `dynamodbav:"fault,omitempty"`
+	Checks []check   `dynamodbav:"checks,omitempty"`
+}
+
+type check struct {
+	Name    string   `dynamodbav:"name"`
+	Status  string   `dynamodbav:"status"`
+	Backlog *backlog `dynamodbav:"backlog,omitempty"`
+}
+
+type backlog struct {
+	Waiting int   `dynamodbav:"waiting"`
+	Seconds int64 `dynamodbav:"seconds"`
 }
 
 func itemOf(s status.Service) item {
 	it := item{
 		Key:     key(s.Name),
 		Name:    s.Name,
-		Last:    probe{s.Last.Run, s.Last.At, s.Last.Latency.Microseconds(), s.Last.Fault},
+		Last:    probe{Run: s.Last.Run, At: s.Last.At, Micros: s.Last.Latency.Microseconds(), Fault: s.Last.Fault},
 		Streak:  s.Streak,
 		Began:   s.Began,
 		Version: s.Version,
+	}
+	for _, c := range s.Last.Checks {
+		stored := check{Name: c.Name, Status: string(c.Status)}
+		if b := c.Backlog; b != nil {
+			stored.Backlog = &backlog{b.Waiting, int64(b.Oldest.Seconds())}
+		}
+		it.Last.Checks = append(it.Last.Checks, stored)
 	}
 	for _, c := range s.Changes {
 		it.Changes = append(it.Changes, change{string(c.State), c.Since, c.Cause})
@@ -129,6 +148,13 @@ func (it item) service() status.Service {
 		Streak:  it.Streak,
 		Began:   it.Began,
 		Version: it.Version,
+	}
+	for _, c := range it.Last.Checks {
+		read := status.Check{Name: c.Name, Status: status.Result(c.Status)}
+		if b := c.Backlog; b != nil {
+			read.Backlog = &status.Backlog{Waiting: b.Waiting, Oldest: time.Duration(b.Seconds) * time.Second}
+		}
+		s.Last.Checks = append(s.Last.Checks, read)
 	}
 	for _, c := range it.Changes {
 		s.Changes = append(s.Changes, status.Change{State: status.State(c.State), Since: c.Since, Cause: c.Cause})

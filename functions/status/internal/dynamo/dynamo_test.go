@@ -28,7 +28,13 @@ func service(name string, version int) status.Service {
 			{State: status.Degraded, Since: noon, Cause: "answered 502"},
 			{State: status.Healthy, Since: noon.Add(-time.Hour)},
 		},
-		Last:    status.Probe{Run: "run 1", At: noon.Add(time.Minute), Latency: 1234 * time.Microsecond, Fault: "answered 503"},
+		Last: status.Probe{
+			Run: "run 1", At: noon.Add(time.Minute), Latency: 1234 * time.Microsecond, Fault: "answered 503",
+			Checks: []status.Check{
+				{Name: "orders", Status: status.Warn, Backlog: &status.Backlog{Waiting: 212, Oldest: 90 * time.Second}},
+				{Name: "table", Status: status.Pass},
+			},
+		},
 		Streak:  1,
 		Began:   noon,
 		Version: version,

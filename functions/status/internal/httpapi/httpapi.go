@@ -54,6 +54,12 @@ func report(m *status.Monitor) httpkit.Handler {
 		SinceAt events.Timestamp `json:"sinceAt"`
 		Cause   string           `json:"cause,omitempty"`
 	}
+	type check struct {
+		Status        string `json:"status"`
+		Waiting       *int   `json:"waiting,omitempty"`
+		ObservedValue *int   `json:"observedValue,omitempty"`
+		ObservedUnit  string `json:"observedUnit,omitempty"`
+	}
 	type service struct {
 		Name        string            `json:"name"`
 		Status      string            `json:"status"`
@@ -62,6 +68,7 @@ func report(m *status.Monitor) httpkit.Handler {
 		LastProbeAt *events.Timestamp `json:"lastProbeAt,omitempty"`
 		LatencyMs   *int64            `json:"latencyMs,omitempty"`
 		Cause       string            `json:"cause,omitempty"`
+		Checks      map[string]check  `json:"checks,omitempty"`
 		History     []change          `json:"history"`
 	}
 	type response struct {
@@ -75,6 +82,16 @@ func report(m *status.Monitor) httpkit.Handler {
 		}
 		if !c.LastProbe.IsZero() {
 			s.LastProbeAt, s.LatencyMs = new(events.Timestamp(c.LastProbe)), new(c.Latency.Milliseconds())
+		}
+		for _, said := range c.Checks {
+			if s.Checks == nil {
+				s.Checks = map[string]check{}
+			}
+			shown := check{Status: string(said.Status)}
+			if b := said.Backlog; b != nil {
+				shown.Waiting, shown.ObservedValue, shown.ObservedUnit = &b.Waiting, new(int(b.Oldest.Seconds())), "s"
+			}
+			s.Checks[said.Name] = shown
 		}
 		for _, past := range c.Changes {
 			s.History = append(s.History, change{string(past.State), events.Timestamp(past.Since), past.Cause})

@@ -36,6 +36,7 @@ type house struct {
 	monitor *status.Monitor
 	table   *tabletest.Memory
 	now     time.Time
+	checks  map[string][]status.Check // by the service that says so
 }
 
 func newHouse(t *testing.T) *house {
@@ -53,7 +54,7 @@ func (h *house) probe(t *testing.T, failing ...string) {
 	t.Helper()
 	h.now = h.now.Add(time.Minute)
 	for _, name := range names {
-		p := status.Probe{Run: h.now.String(), At: h.now, Latency: 12345 * time.Microsecond}
+		p := status.Probe{Run: h.now.String(), At: h.now, Latency: 12345 * time.Microsecond, Checks: h.checks[name]}
 		for _, f := range failing {
 			if f == name {
 				p.Fault = "answered 502"
@@ -116,6 +117,11 @@ func TestHealth(t *testing.T) {
 	expect("one is back", 200, "warn; order pass degraded; user pass healthy; status pass healthy")
 	h.probe(t)
 	expect("all are", 200, "pass; order pass healthy; user pass healthy; status pass healthy")
+	h.checks = map[string][]status.Check{"user-service": {
+		{Name: "users", Status: status.Warn, Backlog: &status.Backlog{Waiting: 5, Oldest: 61 * time.Second}},
+	}}
+	h.probe(t)
+	expect("work of one waits", 200, "warn; order pass healthy; user warn healthy users: 5 waiting, the oldest for 61 s; status pass healthy")
 	h.now = h.now.Add(time.Hour)
 	const unknown = "unknown unknown not probed in the last 3 min"
 	expect("the prober stands still", 200, "warn; order "+unknown+"; user "+unknown+"; status "+unknown)
@@ -124,6 +130,9 @@ func TestHealth(t *testing.T) {
 // The answer to the letter, once.
 func TestHealthBody(t *testing.T) {
 	h := newHouse(t)
+	h.checks = map[string][]status.Check{"user-service": {
+		{Name: "orders", Status: status.Pass, Backlog: &status.Backlog{Waiting: 0, Oldest: 0}}, {Name: "table", Status: status.Pass},
+	}}
 	h.probe(t)
 	h.probe(t, "order-service")
 	h.probe(t, "order-service")
@@ -132,13 +141,14 @@ func TestHealthBody(t *testing.T) {
 		t.Fatal(err)
 	}
 	well := `{"name": "%s", "status": "pass", "state": "healthy", "sinceAt": "2026-11-12T12:01:00.000Z", "lastProbeAt": "2026-11-12T12:03:00.000Z",
-		"latencyMs": 12, "history": [{"state": "healthy", "sinceAt": "2026-11-12T12:01:00.000Z"}]}`
+		"latencyMs": 12, %s "history": [{"state": "healthy", "sinceAt": "2026-11-12T12:01:00.000Z"}]}`
+	checks := `"checks": {"orders": {"status": "pass", "waiting": 0, "observedValue": 0, "observedUnit": "s"}, "table": {"status": "pass"}},`
 	text := `{"status": "warn", "services": [
 		{"name": "order-service", "status": "fail", "state": "degraded", "sinceAt": "2026-11-12T12:02:00.000Z", "lastProbeAt": "2026-11-12T12:03:00.000Z",
 		 "latencyMs": 12, "cause": "answered 502", "history": [
 			{"state": "degraded", "sinceAt": "2026-11-12T12:02:00.000Z", "cause": "answered 502"},
 			{"state": "healthy", "sinceAt": "2026-11-12T12:01:00.000Z"}]},
-		` + fmt.Sprintf(well, "user-service") + "," + fmt.Sprintf(well, "status-service") + "]}"
+		` + fmt.Sprintf(well, "user-service", checks) + "," + fmt.Sprintf(well, "status-service", "") + "]}"
 	if err := json.Unmarshal([]byte(text), &want); err != nil {
 		t.Fatal(err)
 	}

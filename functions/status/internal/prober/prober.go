@@ -28,7 +28,7 @@ const margin = 5 * time.Second
 // Prober is a Lambda handler for a schedule.
 type Prober struct {
 	monitor *status.Monitor
-	ask     func(ctx context.Context, service string) *readiness.Fault
+	ask     func(ctx context.Context, service string) ([]status.Check, *readiness.Fault)
 	meter   *metrics.Meter
 	gauges  map[string]gauge
 	log     *slog.Logger
@@ -41,7 +41,7 @@ type gauge struct {
 }
 
 // New returns a prober of the monitor's services.
-func New(m *status.Monitor, ask func(context.Context, string) *readiness.Fault, meter *metrics.Meter, log *slog.Logger) *Prober {
+func New(m *status.Monitor, ask func(context.Context, string) ([]status.Check, *readiness.Fault), meter *metrics.Meter, log *slog.Logger) *Prober {
 	p := &Prober{m, ask, meter, map[string]gauge{}, log}
 	for _, name := range m.Names() {
 		g := meter.Group(metrics.Target(name))
@@ -83,8 +83,8 @@ func runOf(payload []byte) string {
 func (p *Prober) probe(ctx context.Context, run, name string) error {
 	seen := status.Probe{Run: run, At: p.monitor.Now()}
 	start := time.Now()
-	fault := p.asked(ctx, name)
-	seen.Latency = time.Since(start)
+	checks, fault := p.asked(ctx, name)
+	seen.Latency, seen.Checks = time.Since(start), checks
 	if fault != nil {
 		seen.Fault = fault.Cause
 		p.log.WarnContext(ctx, "probe failed", "target", name, "error", fault)
@@ -108,7 +108,7 @@ func (p *Prober) probe(ctx context.Context, run, name string) error {
 }
 
 // asked asks a service within the function's time less what is needed afterwards.
-func (p *Prober) asked(ctx context.Context, name string) *readiness.Fault {
+func (p *Prober) asked(ctx context.Context, name string) ([]status.Check, *readiness.Fault) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))

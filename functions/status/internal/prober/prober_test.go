@@ -38,6 +38,7 @@ type rig struct {
 	mu     sync.Mutex
 	faults map[string]string
 	takes  map[string]time.Duration
+	checks []status.Check // of every service
 }
 
 func newRig() *rig {
@@ -48,19 +49,19 @@ func newRig() *rig {
 	return r
 }
 
-func (r *rig) ask(ctx context.Context, service string) *readiness.Fault {
+func (r *rig) ask(ctx context.Context, service string) ([]status.Check, *readiness.Fault) {
 	r.mu.Lock()
 	cause, takes := r.faults[service], r.takes[service]
 	r.mu.Unlock()
 	select {
 	case <-time.After(takes):
 	case <-ctx.Done():
-		return &readiness.Fault{Cause: "no answer", Err: ctx.Err()}
+		return nil, &readiness.Fault{Cause: "no answer", Err: ctx.Err()}
 	}
 	if cause != "" {
-		return &readiness.Fault{Cause: cause, Err: errors.New("dial tcp 10.0.0.1: refused")}
+		return nil, &readiness.Fault{Cause: cause, Err: errors.New("dial tcp 10.0.0.1: refused")}
 	}
-	return nil
+	return r.checks, nil
 }
 
 // conditions shows what the platform is like as text.
@@ -131,6 +132,23 @@ func TestRuns(t *testing.T) {
 		expect("after the first success", "order-service pass degraded", "0 [0]")
 		run("5")
 		expect("after the second", "order-service pass healthy", "1 [0]")
+	})
+}
+
+// Work that waits is shown and does not degrade a service.
+func TestBacklog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.checks = []status.Check{{Name: "orders", Status: status.Warn, Backlog: &status.Backlog{Waiting: 212, Oldest: 90 * time.Second}}}
+		for i := range 5 {
+			if _, err := r.Invoke(t.Context(), fmt.Appendf(nil, `{"id":"%d"}`, i)); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.conditions(t)[0]; got != "order-service warn healthy orders: 212 waiting, the oldest for 90 s" {
+				t.Error(got)
+			}
+			time.Sleep(time.Minute)
+		}
 	})
 }
 

@@ -15,12 +15,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
+	"tradewind/functions/status"
 	"tradewind/shared/discovery"
 	"tradewind/shared/trace"
 )
@@ -28,9 +30,10 @@ import (
 const (
 	// path is where every service says whether it is ready.
 	path = "/health/ready"
-	// maxReport bounds what is read of an answer, in bytes, and maxNamed how many of
-	// its checks are named.
+	// maxReport bounds what is read of an answer, in bytes, maxChecks how many of its
+	// checks are kept, and maxNamed how many that fail are named as the cause.
 	maxReport = 64 << 10
+	maxChecks = 10
 	maxNamed  = 5
 )
 
@@ -67,26 +70,27 @@ func (f *Fault) Error() string {
 // Unwrap returns the underlying error.
 func (f *Fault) Unwrap() error { return f.Err }
 
-// Ask asks a service once. It returns nil if the service is ready.
-func (a *Asker) Ask(ctx context.Context, service string) *Fault {
+// Ask asks a service once. It returns what the service says of its checks, and no fault
+// if it is ready.
+func (a *Asker) Ask(ctx context.Context, service string) ([]status.Check, *Fault) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
 	address, err := a.resolver.Resolve(ctx, service)
 	switch {
 	case errors.Is(err, discovery.ErrNoInstance):
-		return &Fault{"not registered", err}
+		return nil, &Fault{"not registered", err}
 	case err != nil:
-		return &Fault{"its address was not found", err}
+		return nil, &Fault{"its address was not found", err}
 	}
-	fault := a.exchange(ctx, address)
+	checks, fault := a.exchange(ctx, address)
 	address.Done(fault == nil)
-	return fault
+	return checks, fault
 }
 
-func (a *Asker) exchange(ctx context.Context, address discovery.Address) *Fault {
+func (a *Asker) exchange(ctx context.Context, address discovery.Address) ([]status.Check, *Fault) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address.Base.JoinPath(path).String(), nil)
 	if err != nil {
-		return &Fault{"its address was not found", err}
+		return nil, &Fault{"its address was not found", err}
 	}
 	r.Host = address.Host
 	r.Header.Set("Accept", "application/health+json")
@@ -95,12 +99,12 @@ func (a *Asker) exchange(ctx context.Context, address discovery.Address) *Fault 
 	}
 	res, err := a.client.Do(r)
 	if err != nil {
-		return a.unanswered("could not be reached", err)
+		return nil, a.unanswered("could not be reached", err)
 	}
 	defer res.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(res.Body, maxReport))
 	if err != nil {
-		return a.unanswered("its answer broke off", err)
+		return nil, a.unanswered("its answer broke off", err)
 	}
 	return judge(res.StatusCode, text)
 }
@@ -114,30 +118,54 @@ func (a *Asker) unanswered(otherwise string, err error) *Fault {
 }
 
 // judge reads the report that a service, or something in front of it, answered with.
-func judge(status int, text []byte) *Fault {
+func judge(code int, text []byte) ([]status.Check, *Fault) {
 	var report struct {
 		Status string
-		Checks map[string]struct{ Status string }
-	}
-	err := json.Unmarshal(text, &report)
-	var failed []string
-	for name, check := range report.Checks {
-		if check.Status == "fail" && presentable(name) {
-			failed = append(failed, name+": fail")
+		Checks map[string]struct {
+			Status                               string
+			Waiting, ObservedValue, ObservedUnit any // of other checks than a backlog it may be anything
 		}
 	}
-	slices.Sort(failed)
+	err := json.Unmarshal(text, &report)
+	var checks []status.Check
+	var failed []string
+	for _, name := range slices.Sorted(maps.Keys(report.Checks)) {
+		if !presentable(name) || len(checks) == maxChecks {
+			continue
+		}
+		said := report.Checks[name]
+		check := status.Check{Name: name, Status: status.Pass}
+		switch said.Status {
+		case "fail":
+			check.Status = status.Fail
+			failed = append(failed, name+": fail")
+		case "warn":
+			check.Status = status.Warn
+		}
+		waiting, counted := whole(said.Waiting)
+		if seconds, measured := whole(said.ObservedValue); counted && measured && said.ObservedUnit == "s" {
+			check.Backlog = &status.Backlog{Waiting: waiting, Oldest: time.Duration(seconds) * time.Second}
+		}
+		checks = append(checks, check)
+	}
 	switch {
 	case len(failed) > 0:
-		return &Fault{Cause: strings.Join(failed[:min(len(failed), maxNamed)], ", ")}
-	case status != http.StatusOK:
-		return &Fault{Cause: fmt.Sprintf("answered %d", status)}
+		return checks, &Fault{Cause: strings.Join(failed[:min(len(failed), maxNamed)], ", ")}
+	case code != http.StatusOK:
+		return checks, &Fault{Cause: fmt.Sprintf("answered %d", code)}
 	case err != nil || report.Status == "":
-		return &Fault{"answered without a report", err}
+		return nil, &Fault{"answered without a report", err}
 	case report.Status == "fail":
-		return &Fault{Cause: "says that it fails"}
+		return checks, &Fault{Cause: "says that it fails"}
 	}
-	return nil
+	return checks, nil
+}
+
+// whole returns a number of JSON as a count, and reports whether it is one.
+func whole(v any) (int, bool) {
+	const most = 1e9
+	f, ok := v.(float64)
+	return int(f), ok && f >= 0 && f <= most
 }
 
 // presentable reports whether a check's name is a word that may be passed on to

@@ -13,6 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"tradewind/functions/status"
 	"tradewind/functions/status/internal/readiness"
 	"tradewind/shared/discovery"
 	"tradewind/shared/health"
@@ -34,7 +37,7 @@ func (r resolver) Resolve(_ context.Context, service string) (discovery.Address,
 const patience = 200 * time.Millisecond
 
 // ask asks a service that answers with a handler.
-func ask(t *testing.T, h http.HandlerFunc) *readiness.Fault {
+func ask(t *testing.T, h http.HandlerFunc) ([]status.Check, *readiness.Fault) {
 	t.Helper()
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
@@ -80,7 +83,7 @@ func TestAsk(t *testing.T) {
 		"an answer without an end": {endless, "answered without a report"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fault := ask(t, tt.answer)
+			_, fault := ask(t, tt.answer)
 			switch {
 			case fault == nil && tt.want != "":
 				t.Errorf("ready, want %s", tt.want)
@@ -88,6 +91,50 @@ func TestAsk(t *testing.T) {
 				t.Errorf("%q (%v), want %q", fault.Cause, fault, tt.want)
 			}
 		})
+	}
+}
+
+// What a service says of its checks is passed on, and nothing else that an answer holds.
+func TestChecks(t *testing.T) {
+	backlog := func(waiting int, oldest time.Duration) *status.Backlog {
+		return &status.Backlog{Waiting: waiting, Oldest: oldest}
+	}
+	for name, tt := range map[string]struct {
+		checks string
+		want   []status.Check
+	}{
+		"none": {`{}`, nil},
+		"by name": {
+			`{"table":{"status":"pass"},"events":{"status":"fail"},"orders":{"status":"warn"}}`,
+			[]status.Check{{Name: "events", Status: status.Fail}, {Name: "orders", Status: status.Warn}, {Name: "table", Status: status.Pass}},
+		},
+		"a backlog": {
+			`{"orders":{"status":"warn","waiting":212,"observedValue":41,"observedUnit":"s"}}`,
+			[]status.Check{{Name: "orders", Status: status.Warn, Backlog: backlog(212, 41*time.Second)}},
+		},
+		"nothing waits": {
+			`{"orders":{"status":"pass","waiting":0,"observedValue":0,"observedUnit":"s"}}`,
+			[]status.Check{{Name: "orders", Status: status.Pass, Backlog: backlog(0, 0)}},
+		},
+		"in another unit":        {`{"a":{"status":"pass","waiting":1,"observedValue":1,"observedUnit":"ms"}}`, []status.Check{{Name: "a", Status: status.Pass}}},
+		"without a number":       {`{"a":{"status":"pass","waiting":"many","observedValue":{},"observedUnit":1}}`, []status.Check{{Name: "a", Status: status.Pass}}},
+		"with impossible ones":   {`{"a":{"status":"pass","waiting":-1,"observedValue":1e300,"observedUnit":"s"}}`, []status.Check{{Name: "a", Status: status.Pass}}},
+		"a name that is no word": {`{"arn:aws:dynamodb":{"status":"pass"}}`, nil},
+		"another status":         {`{"a":{"status":"up"}}`, []status.Check{{Name: "a", Status: status.Pass}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, _ := ask(t, text(200, `{"status":"pass","checks":`+tt.checks+`}`))
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	many := `{"status":"pass","checks":{"c0":{"status":"pass"}`
+	for i := range 50 {
+		many += fmt.Sprintf(`,"c%d":{"status":"pass"}`, i+1)
+	}
+	if got, _ := ask(t, text(200, many+"}}")); len(got) != 10 {
+		t.Errorf("%d of 51 checks are kept", len(got))
 	}
 }
 
@@ -123,7 +170,7 @@ func TestNoAddress(t *testing.T) {
 		"the address is no address": {resolver{base: &url.URL{Scheme: "http", Host: "a b"}}, "its address was not found"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			fault := readiness.New(tt.resolver, patience).Ask(t.Context(), "order-service")
+			_, fault := readiness.New(tt.resolver, patience).Ask(t.Context(), "order-service")
 			if fault == nil || fault.Cause != tt.want || inside.MatchString(fault.Cause) {
 				t.Fatalf("got %+v", fault)
 			}
@@ -143,15 +190,16 @@ func TestAskAService(t *testing.T) {
 		seen = r
 		http.StripPrefix("/_alb/tradewind", rt).ServeHTTP(w, r)
 	}
-	if fault := ask(t, serve); fault != nil {
-		t.Fatal(fault)
+	checks, fault := ask(t, serve)
+	if diff := cmp.Diff([]status.Check{{Name: "table", Status: status.Pass}}, checks); diff != "" || fault != nil {
+		t.Fatal(fault, diff)
 	}
 	if seen.Host != "order-service.test.internal" || seen.Header.Get("Authorization") != "" {
 		t.Errorf("asked as %s with %v", seen.Host, seen.Header)
 	}
 	broken = errors.New("no answer")
 	rt = health.Handle(httpkit.NewRouter(logs.Discard()), health.Check{Name: "table", Ask: func(context.Context) error { return broken }})
-	if fault := ask(t, serve); fault == nil || fault.Cause != "table: fail" {
+	if _, fault := ask(t, serve); fault == nil || fault.Cause != "table: fail" {
 		t.Errorf("got %v", fault)
 	}
 }
@@ -163,7 +211,7 @@ func TestTraced(t *testing.T) {
 	defer server.Close()
 	base, _ := url.Parse(server.URL)
 	run := trace.New("", "")
-	fault := readiness.New(resolver{base: base}, patience).Ask(trace.With(t.Context(), run), "order-service")
+	_, fault := readiness.New(resolver{base: base}, patience).Ask(trace.With(t.Context(), run), "order-service")
 	if id != run.CorrelationID {
 		t.Errorf("the correlation id is %q: %v", id, fault)
 	}

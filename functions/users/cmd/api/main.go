@@ -17,6 +17,7 @@ import (
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
+	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
 	"tradewind/shared/logs"
@@ -34,5 +35,5 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	}
 	svc := users.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), pool, time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
-	return api.New(routes, tbl, tokens), nil
+	return api.New(routes, health.Table(tbl), tokens), nil
 }

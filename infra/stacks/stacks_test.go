@@ -97,13 +97,8 @@ func TestLocalDiffersOnlyWhereItMust(t *testing.T) {
 		"every service: AWS::CloudWatch::Alarm missing",
 		"every service: AWS::DynamoDB::GlobalTable deletion",
 		"every service: AWS::DynamoDB::GlobalTable.Replicas",
-		"every service: AWS::Lambda::Alias.FunctionVersion",
-		"every service: AWS::Lambda::Function.Environment",
-		"every service: AWS::Lambda::Version added", // a version is named after what it holds
-		"every service: AWS::Lambda::Version missing",
 		"every service: AWS::SQS::QueuePolicy missing",
 		"every service: AWS::SQS::QueuePolicy.PolicyDocument",
-		"every service: AWS::SSM::Parameter.Value", // which refers to the versions
 		"network: AWS::SSM::Parameter /network/alb-url missing",
 		"platform: AWS::Cognito::UserPool deletion",
 		"platform: AWS::Cognito::UserPool.DeletionProtection",

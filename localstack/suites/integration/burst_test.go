@@ -90,7 +90,7 @@ func burst(t *testing.T, p *platform, buyers []customer, orders int) map[string]
 				Body: order(product.ID, 1, shop.CardOK),
 			})
 			var o shop.Order
-			what := ""
+			var what string
 			switch {
 			case err != nil:
 				what = err.Error()

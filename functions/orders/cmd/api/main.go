@@ -19,7 +19,6 @@ import (
 	"tradewind/shared/cursor"
 	"tradewind/shared/env"
 	"tradewind/shared/function"
-	"tradewind/shared/health"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
 	"tradewind/shared/logs"
@@ -37,6 +36,5 @@ func build(getenv func(string) string) (lambda.Handler, error) {
 	}
 	svc := orders.NewService(dynamo.New(tbl, outbox.New(event.Source, time.Now)), catalog.New(services), users.New(services), orders.MethodsOf(provider), time.Now, id.New)
 	routes := httpapi.Routes(svc, idempotency.New(tbl, time.Now), pages, logs.New(os.Stdout, getenv))
-	checks := append(health.Table(tbl), health.Backlog("orders", time.Minute, svc.Backlog))
-	return api.New(routes, checks, tokens, services.Handler), nil
+	return api.New(routes, httpapi.Checks(svc, tbl), tokens, services.Handler), nil
 }

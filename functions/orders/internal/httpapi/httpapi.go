@@ -6,15 +6,18 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"tradewind/events"
 	"tradewind/functions/orders"
 	"tradewind/shared/apperr"
 	"tradewind/shared/cursor"
+	"tradewind/shared/health"
 	"tradewind/shared/httpkit"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
 	"tradewind/shared/identity"
+	"tradewind/shared/table"
 )
 
 // Routes returns the service's routes.
@@ -29,6 +32,14 @@ func Routes(svc *orders.Service, keys *idempotency.Keeper, pages *cursor.Sealer,
 	rt.Handle("GET /api/orders/{id}/history", history(svc))
 	rt.Handle("POST /api/orders/{id}/cancellation", cancel(svc, keys))
 	return rt
+}
+
+// slow is when orders count as waiting for too long: a payment takes up to ten seconds.
+const slow = time.Minute
+
+// Checks returns what the service's health is made of.
+func Checks(svc *orders.Service, t *table.Table) []health.Check {
+	return append(health.Table(t), health.Backlog("orders", slow, svc.Backlog))
 }
 
 func place(svc *orders.Service, keys *idempotency.Keeper) httpkit.Handler {

@@ -20,6 +20,8 @@ import (
 	"tradewind/functions/orders/internal/httpapi"
 	"tradewind/shared/apperr"
 	"tradewind/shared/cursor"
+	"tradewind/shared/health"
+	"tradewind/shared/httpkit"
 	"tradewind/shared/id"
 	"tradewind/shared/idempotency"
 	"tradewind/shared/identity"
@@ -120,6 +122,29 @@ func field(t *testing.T, w *httptest.ResponseRecorder, name string) string {
 	}
 	s, _ := m[name].(string)
 	return s
+}
+
+// The service's health tells of orders that are pending, each time anew.
+func TestChecks(t *testing.T) {
+	s := newShop(t)
+	expect := func(when, want string) {
+		t.Helper()
+		w := httptest.NewRecorder()
+		ready := health.Handle(httpkit.NewRouter(logs.Discard()), httpapi.Checks(s.svc, table.New(s.table))...)
+		ready.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/health/ready", nil))
+		want = `{"status":"pass","checks":{"events":{"status":"pass"},"orders":{"status":"pass","observedValue":0,"observedUnit":"s","waiting":` + want + `},"table":{"status":"pass"}}}`
+		if got := strings.TrimSpace(w.Body.String()); w.Code != http.StatusOK || got != want {
+			t.Errorf("%s: %d %s\nwant %s", when, w.Code, got, want)
+		}
+	}
+	expect("without orders", "0")
+	s.place(t, "usr_1", "a")
+	paid := s.place(t, "usr_2", "b")
+	expect("with two", "2")
+	if err := s.svc.Paid(t.Context(), paid, events.Money{Amount: 2 * 1999, Currency: "EUR"}, "payment.captured"); err != nil {
+		t.Fatal(err)
+	}
+	expect("with one decided", "1")
 }
 
 func TestPlace(t *testing.T) {

@@ -95,7 +95,7 @@ func Run(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	lentEnv, err := ministack.Environment(o.Root, o.Dir, ports[1])
+	lentEnv, err := ministack.Environment(o.Dir, ports[1])
 	if err != nil {
 		return err
 	}

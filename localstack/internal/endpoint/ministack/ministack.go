@@ -24,7 +24,7 @@ func Command(root string) []string {
 // Environment is everything it and its functions get to see. It keeps its state and
 // temporary files below dir. TRADEWIND_CALLS names a file for the calls of functions to
 // AWS, see start/calls.py.
-func Environment(root, dir string, port int) ([]string, error) {
+func Environment(dir string, port int) ([]string, error) {
 	env, err := endpoint.Environment(dir, map[string]string{"STATE_DIR": "state", "S3_DATA_DIR": "s3", "TMPDIR": "tmp", "HOME": "home"})
 	if calls := os.Getenv("TRADEWIND_CALLS"); calls != "" {
 		env = append(env, "TRADEWIND_CALLS="+calls)
@@ -47,7 +47,7 @@ func Environment(root, dir string, port int) ([]string, error) {
 
 // Config is how to start it as a project's endpoint.
 func Config(root, dir, log string, port int) (endpoint.Config, error) {
-	env, err := Environment(root, dir, port)
+	env, err := Environment(dir, port)
 	return endpoint.Config{
 		Command: Command(root), Env: env, Dir: dir, Log: log, Port: port, Ready: Ready,
 	}, err

@@ -217,7 +217,7 @@ func (s *Service) Backlog(ctx context.Context) (waiting int, oldest time.Duratio
 	if err != nil || waiting == 0 {
 		return 0, 0, err
 	}
-	return waiting, s.now().Sub(since), nil
+	return waiting, max(s.now().Sub(since), 0), nil
 }
 
 // TimeOut cancels an order that is still pending. What stock or money it holds

@@ -112,3 +112,36 @@ func TestPlaceAsksNobodyAboutNonsense(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// pending is a store that knows only what waits.
+type pending struct {
+	orders.Store
+	n     int
+	since time.Time
+	err   error
+}
+
+func (p pending) Waiting(context.Context) (int, time.Time, error) { return p.n, p.since, p.err }
+
+func TestBacklog(t *testing.T) {
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	down := errors.New("no answer")
+	for name, test := range map[string]struct {
+		store  pending
+		n      int
+		oldest time.Duration
+	}{
+		"none":               {pending{}, 0, 0},
+		"some":               {pending{n: 3, since: now.Add(-90 * time.Second)}, 3, 90 * time.Second},
+		"by another's clock": {pending{n: 1, since: now.Add(time.Second)}, 1, 0},
+		"not known":          {pending{err: down}, 0, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			svc := orders.NewService(test.store, nil, nil, nil, func() time.Time { return now }, nil)
+			n, oldest, err := svc.Backlog(t.Context())
+			if n != test.n || oldest != test.oldest || !errors.Is(err, test.store.err) {
+				t.Errorf("%d waiting, the oldest for %v, %v", n, oldest, err)
+			}
+		})
+	}
+}

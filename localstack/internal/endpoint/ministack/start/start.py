@@ -28,7 +28,7 @@ OTHERS = 5
 
 # PATIENCE is how long a request waits for its turn, in seconds. The gateway gives up
 # after 29, and a request needs some of that for its work.
-PATIENCE = 27
+PATIENCE = 25
 
 # PAUSE is the time between two looks at all queues and streams, in seconds.
 PAUSE = 0.02

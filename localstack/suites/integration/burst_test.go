@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"sync"
 	"syscall"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"tradewind/localstack/internal/await"
 	"tradewind/localstack/internal/fnproc"
 	"tradewind/localstack/internal/shop"
+	"tradewind/localstack/internal/tier"
 )
 
 const (
@@ -36,11 +36,7 @@ func TestBurst(t *testing.T) {
 	for i := range buyers {
 		buyers[i] = p.customer(t)
 	}
-	rounds := 1
-	if full() {
-		rounds = 10
-	}
-	for range rounds {
+	for range tier.Size(1, 10) {
 		t.Run("200", func(t *testing.T) {
 			answers := burst(t, p, buyers, 200)
 			if answers["201"] != 200 {
@@ -48,7 +44,7 @@ func TestBurst(t *testing.T) {
 			}
 		})
 	}
-	if full() {
+	if tier.IsFull() {
 		// So many do not all get their turn before the gateway gives up. A refusal is an
 		// answer as well, if it tells the client to come again.
 		t.Run("1000", func(t *testing.T) {
@@ -65,8 +61,6 @@ func TestBurst(t *testing.T) {
 	t.Run("invariants", p.audit)
 }
 
-// full says whether everything is asked for that takes long.
-func full() bool { return os.Getenv("TRADEWIND_FULL") == "1" }
 
 // burst has buyers place so many orders at the same moment, waits until those accepted
 // are decided, and returns how often each answer was given.

@@ -61,7 +61,6 @@ func TestBurst(t *testing.T) {
 	t.Run("invariants", p.audit)
 }
 
-
 // burst has buyers place so many orders at the same moment, waits until those accepted
 // are decided, and returns how often each answer was given.
 func burst(t *testing.T, p *platform, buyers []customer, orders int) map[string]int {

@@ -131,6 +131,9 @@ func (s *suite) run(ctx context.Context, tr trial) error {
 	}
 	path, _, _ := strings.Cut(tr.request.Path, "?")
 	asked := fmt.Sprintf("%s %.100s", tr.request.Method, tr.request.Path)
+	if serversOwn(tr.request, answer) {
+		return nil
+	}
 	if !slices.Contains(tr.want, answer.Status) {
 		return fmt.Errorf("%s is answered %d, want %v: %.200s", asked, answer.Status, tr.want, answer.Body)
 	}

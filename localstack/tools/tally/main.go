@@ -30,6 +30,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"time"
+
+	"tradewind/localstack/internal/tier"
 )
 
 func main() {
@@ -81,7 +83,7 @@ func run(path string, command []string, out io.Writer) (code int, err error) {
 		results.Broken = append(results.Broken, fmt.Sprintf("%s: %s", command[0], cmd.ProcessState))
 	}
 	results.Beside = os.Getenv("TRADEWIND_ENDPOINT")
-	results.Full = os.Getenv("TRADEWIND_FULL") == "1"
+	results.Full = tier.IsFull()
 	results.Seconds = time.Since(began).Seconds()
 	return code, results.save(path)
 }

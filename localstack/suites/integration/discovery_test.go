@@ -47,20 +47,20 @@ func TestDiscovery(t *testing.T) {
 	if p.outputs.Endpoint == "" || !fnproc.Supported() {
 		t.Skip("functions reach addresses of this machine only where they are its processes")
 	}
-	p.inTier(t, 2*time.Minute)
+	p.inTier(t)
 	c, stall := newConfigurable(t, p), openStall(t, p)
 
 	t.Run("loadbalancer", func(t *testing.T) {
 		c.finds(t, map[string]string{"DISCOVERY_MODE": "loadbalancer", "ALB_URL": p.outputs.ALBURL})
 		t.Run("one of two down", func(t *testing.T) {
-			tier.Full(t, 12*time.Second)
+			tier.Full(t, 5*time.Second)
 			apart := p.apart(t, "catalog")
 			c.restart(t, patient)
 			p.killsOneOf(t, "catalog", apart)
 			p.shows(t, "flows", orderFlows)
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
-			tier.Full(t, 8*time.Second)
+			tier.Full(t, 5*time.Second)
 			apart := p.apart(t, "catalog")
 			c.restart(t, patient)
 			stall.sells(t, 1)
@@ -80,7 +80,7 @@ func TestDiscovery(t *testing.T) {
 		}
 
 		t.Run("one of two down", func(t *testing.T) {
-			tier.Full(t, 12*time.Second)
+			tier.Full(t, 5*time.Second)
 			registry.add(t, "second", httpAt(nobody(t)))
 			ill := node(t, p.outputs.ALBURL)
 			registry.add(t, "ill", httpAt(ill.Addr()))
@@ -92,14 +92,14 @@ func TestDiscovery(t *testing.T) {
 			}
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
-			tier.Full(t, 8*time.Second)
+			tier.Full(t, 5*time.Second)
 			mute := newSilentAt(t, free)
 			registry.add(t, "second", httpAt(mute.at()))
 			c.restart(t, patient)
 			stall.sellsPast(t, mute)
 		})
 		t.Run("the registry is down", func(t *testing.T) {
-			tier.Full(t, 8*time.Second)
+			tier.Full(t, 5*time.Second)
 			gate := node(t, p.outputs.Endpoint)
 			c.finds(t, map[string]string{
 				"DISCOVERY_MODE": "registry", "DISCOVERY_NAMESPACE": namespace, "DISCOVERY_TTL": "1s",
@@ -132,20 +132,20 @@ func TestDiscovery(t *testing.T) {
 		}
 
 		t.Run("one of two down", func(t *testing.T) {
-			tier.Full(t, 12*time.Second)
+			tier.Full(t, 5*time.Second)
 			zone.Set(network.Any, time.Minute, first.Addr(), nobody(t))
 			c.restart(t, patient)
 			p.shows(t, "flows", orderFlows)
 		})
 		t.Run("one of two never answers", func(t *testing.T) {
-			tier.Full(t, 8*time.Second)
+			tier.Full(t, 5*time.Second)
 			mute := newSilentAt(t, free)
 			zone.Set(network.Any, time.Minute, first.Addr(), mute.at())
 			c.restart(t, patient)
 			stall.sellsPast(t, mute)
 		})
 		t.Run("a record holds as long as it says", func(t *testing.T) {
-			tier.Full(t, 8*time.Second)
+			tier.Full(t, 5*time.Second)
 			const ttl = 2 * time.Second
 			zone.Set(network.Any, ttl, first.Addr())
 			c.restart(t, nil)

@@ -5,6 +5,6 @@
 // It is skipped unless TRADEWIND_OUTPUTS names that file, which `make test` and
 // `up -- go test ./localstack/suites/integration` see to. Each test makes its own users and
 // products, so tests neither meet nor need each other; what all of them left behind
-// is audited at the end. TRADEWIND_FULL=1 makes the burst of orders as large as it is meant
-// to be: ten in a row, and 1,000 orders at once.
+// is audited at the end. make test-full runs every part on every endpoint, and the burst of
+// orders in its large form: ten in a row, and 1,000 orders at once.
 package integration

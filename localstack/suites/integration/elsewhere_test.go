@@ -70,12 +70,14 @@ var short = map[string][]string{
 	endpoint.LocalStack: {"TestPlatform/contract", "TestPlatform/events_keep_their_contracts", "TestPlatform/invariants"},
 }
 
-// inTier skips a part that the platform's endpoint runs in the long tier only. takes is
-// how long the part runs there.
-func (p *platform) inTier(t *testing.T, takes time.Duration) {
+// whole is how long all parts together run on the second endpoint.
+const whole = 250 * time.Second
+
+// inTier skips a part that the platform's endpoint runs in the long tier only.
+func (p *platform) inTier(t *testing.T) {
 	t.Helper()
 	if parts, ok := short[p.kind.Name]; ok && !slices.Contains(parts, t.Name()) {
-		tier.Full(t, takes)
+		tier.Full(t, whole)
 	}
 }
 

@@ -24,7 +24,7 @@ import (
 // of the deployment before are written down and still there, and a rollback to them lasts
 // until the service is deployed with a change.
 func TestRedeployment(t *testing.T) {
-	tier.Full(t, 15*time.Second)
+	tier.Full(t, 5*time.Second)
 	p := connectAlone(t)
 	if p.kind.Name != endpoint.MiniStack {
 		t.Skip("MiniStack is the endpoint that resolves a stack's parameters and secrets as AWS does")

@@ -103,7 +103,7 @@ func TestPlatform(t *testing.T) {
 	p.shows(t, "contract", orderFlows, slowOrderFlows, otherFlows)
 
 	t.Run("killed", func(t *testing.T) {
-		p.inTier(t, 40*time.Second)
+		p.inTier(t)
 		if p.outputs.Endpoint == "" || !fnproc.Supported() {
 			t.Skip("functions can be killed only where they are processes of this machine")
 		}
@@ -124,7 +124,7 @@ func TestPlatform(t *testing.T) {
 	})
 
 	t.Run("between the services", func(t *testing.T) {
-		p.inTier(t, 60*time.Second)
+		p.inTier(t)
 		if p.inside == nil {
 			t.Skip("the load balancer is reached, and led astray, from inside its network only")
 		}
@@ -145,7 +145,7 @@ func TestPlatform(t *testing.T) {
 	})
 
 	t.Run("a lost service", func(t *testing.T) {
-		p.inTier(t, 30*time.Second)
+		p.inTier(t)
 		if p.outputs.Endpoint == "" {
 			t.Skip("the load balancer is not ours to break")
 		}
@@ -155,7 +155,7 @@ func TestPlatform(t *testing.T) {
 	t.Run("events keep their contracts", p.judgeEvents)
 
 	t.Run("operated", func(t *testing.T) {
-		p.inTier(t, 90*time.Second)
+		p.inTier(t)
 		if p.outputs.Endpoint == "" {
 			t.Skip("the queues and tables are ours to look at only here")
 		}
